@@ -60,7 +60,7 @@ class Decomposition:
 
 
 @dataclass(frozen=True)
-class _Side:
+class Side:
     """One kind of measurement: its blocks, the features to explain, and how many components stand for them."""
 
     blocks: list[Block]
@@ -82,9 +82,9 @@ def decompose(data: PairedData, options: ExplainOptions) -> Decomposition:
     genes = gene_block(expression)
     settings = options.settings
     try:
-        sides = _sides(data, settings)
+        sides = sides_of(data, settings)
         if expression is None or genes is None or not len(data.obs) or not sides:
-            raise NotEstimableError(_lacking(len(data.obs), expression))
+            raise NotEstimableError(what_lacks(len(data.obs), expression))
         chosen = explained_genes(genes, settings)
         cells = cells_of(data.obs, np.zeros((len(data.obs), 1)), options.folds, settings.class_column)
     except NotEstimableError as reason:
@@ -98,7 +98,7 @@ def decompose(data: PairedData, options: ExplainOptions) -> Decomposition:
     )
 
 
-def _sides(data: PairedData, settings: Crossmodal) -> dict[str, _Side]:
+def sides_of(data: PairedData, settings: Crossmodal) -> dict[str, Side]:
     """Return the measurements of images by the names that they have in directions, where there are any.
 
     Raises
@@ -116,7 +116,7 @@ def _sides(data: PairedData, settings: Crossmodal) -> dict[str, _Side]:
         if not blocks:
             continue
         try:
-            sides[name] = _Side(blocks, _measured(blocks), components)
+            sides[name] = Side(blocks, _measured(blocks), components)
         except NotEstimableError as reason:
             lacking.append(reason)
     if lacking and not sides:
@@ -198,7 +198,7 @@ def _line(direction: str, rows: pd.DataFrame) -> str:
 def _both_ways(
     expression: Expression,
     genes: Block,
-    sides: dict[str, _Side],
+    sides: dict[str, Side],
     chosen: np.ndarray,
     *,
     cells: CrossvalCells,
@@ -336,7 +336,7 @@ def _rows_without(cells: int, reason: str) -> pd.DataFrame:
     return keys.assign(**numbers, **note)
 
 
-def _lacking(cells: int, expression: Expression | None) -> str:
+def what_lacks(cells: int, expression: Expression | None) -> str:
     """Return what is missing: cells, counts or shape."""
     if cells == 0:
         return "no paired cell passed quality control"

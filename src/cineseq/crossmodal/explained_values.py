@@ -197,7 +197,13 @@ def _training_scales(values: np.ndarray, plan: FoldPlan) -> np.ndarray:
 
 
 def noise_ceiling(
-    counts: sparse.csr_matrix, genes: np.ndarray, thinnings: int, seed: int, normalisation: Normalisation = "median"
+    counts: sparse.csr_matrix,
+    genes: np.ndarray,
+    thinnings: int,
+    seed: int,
+    normalisation: Normalisation = "median",
+    *,
+    groups: np.ndarray | None = None,
 ) -> np.ndarray:
     """Return the reliability of each gene: correlation between two halves of its counts, corrected to full depth.
 
@@ -213,6 +219,8 @@ def noise_ceiling(
         Seed of the halvings.
     normalisation
         Normalisation of each half.
+    groups
+        Groups within which halves are correlated, such as fields, shape (cells,); None: over all cells.
 
     Returns
     -------
@@ -224,13 +232,14 @@ def noise_ceiling(
     Spearman and Brown, Br. J. Psychol. 3 (1910); count thinning: Neufeld et al., Biostatistics 25 (2024) 270.
     """
     rng = np.random.default_rng(seed)
+    groups = np.zeros(counts.shape[0], int) if groups is None else groups
     reliability = np.zeros((thinnings, len(genes)))
     for number in range(thinnings):
         # Binomial thinning into two halves, each normalised and centred, shape (cells, genes).
         first, second = (
             log_normalised(half, normalisation)[:, genes].toarray().astype(float) for half in thin(counts, rng)
         )
-        first, second = first - first.mean(axis=0), second - second.mean(axis=0)
+        first, second = centred(first, groups), centred(second, groups)
         length = np.sqrt(np.square(first).sum(axis=0) * np.square(second).sum(axis=0))
         with np.errstate(invalid="ignore", divide="ignore"):
             r = (first * second).sum(axis=0) / np.where(length > 0, length, np.nan)
