@@ -48,7 +48,7 @@ def load(path: Path) -> GenerativeModel:
 
 
 def generate(
-    model: GenerativeModel, adata: AnnData, direction: str, samples: int = 1, seed: int = 1, where: str = "generate"
+    model: GenerativeModel, adata: AnnData, direction: str, samples: int = 1, seed: int = 1, *, where: str = "generate"
 ) -> AnnData:
     """Generate one modality of cells from the other.
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from cineseq.prediction.crossval.folds import NotEstimableError
 from cineseq.prediction.crossval.transform import SMALLEST_DEVIATION, kept_genes
 
 COMPONENTS = 50
@@ -41,11 +43,14 @@ class Representation:
         """Number of latent variables."""
         return self.axes.shape[1]
 
+    def standardised(self, values: np.ndarray) -> np.ndarray:
+        """Return the kept columns, imputed and scaled, shape (cells, features) to (cells, kept)."""
+        kept = np.asarray(values[:, self.columns], dtype=np.float64)
+        return (np.where(np.isfinite(kept), kept, self.fill) - self.centre) / self.scale
+
     def transform(self, values: np.ndarray) -> np.ndarray:
         """Return the latents of cells, shape (cells, features) to (cells, latents)."""
-        kept = np.asarray(values[:, self.columns], dtype=np.float64)
-        kept = np.where(np.isfinite(kept), kept, self.fill)
-        return ((kept - self.centre) / self.scale) @ self.axes
+        return self.standardised(values) @ self.axes
 
     def inverse(self, latents: np.ndarray) -> np.ndarray:
         """Return the kept columns in the units of the input, shape (cells, latents) to (cells, kept)."""
@@ -83,7 +88,48 @@ def fit(
     NotEstimableError
         When no column varies in the training cells.
     """
-    raise NotImplementedError
+    own = np.asarray(values[train], dtype=np.float64)
+    known = np.isfinite(own)
+    columns = np.flatnonzero(kept_genes(own, min_detected, max_columns) if genes else known.any(axis=0))
+    own, known = own[:, columns], known[:, columns]
+    # A missing value becomes the median of the training cells.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        fill = np.nan_to_num(np.nanmedian(np.where(known, own, np.nan), axis=0)) if len(columns) else np.empty(0)
+    own = np.where(known, own, fill)
+    centre, scale = own.mean(axis=0), own.std(axis=0)
+    varies = scale > SMALLEST_DEVIATION * np.maximum(1, np.abs(centre))
+    if not varies.any():
+        msg = "nothing varies between the training cells"
+        raise NotEstimableError(msg)
+    columns, fill, centre, scale = columns[varies], fill[varies], centre[varies], scale[varies]
+    axes = principal_axes((own[:, varies] - centre) / scale, components)
+    return Representation(columns, fill, centre, scale, axes)
+
+
+def principal_axes(standardised: np.ndarray, components: int) -> np.ndarray:
+    """Return orthonormal axes of largest variance of centred columns, shape (columns, components).
+
+    The smaller of the two products of the columns is decomposed. Each axis points to where its largest entry is
+    positive, so that results do not depend on the machine.
+    """
+    wide = standardised.shape[1] > len(standardised)
+    values, vectors = np.linalg.eigh(standardised @ standardised.T if wide else standardised.T @ standardised)
+    seen = values > values[-1] * 1e-10
+    values, vectors = values[seen][::-1][:components], vectors[:, seen][:, ::-1][:, :components]
+    axes = (standardised.T @ vectors) / np.sqrt(values) if wide else vectors
+    largest = np.abs(axes).argmax(axis=0)
+    return axes * np.where(axes[largest, np.arange(axes.shape[1])] < 0, -1.0, 1.0)
+
+
+def fit_blocks(
+    values: Sequence[np.ndarray], train: np.ndarray, *, components: int = COMPONENTS, genes: bool = False
+) -> Blocks:
+    """Learn the latents of each block apart, as :func:`fit`; blocks count the same, whatever their columns."""
+    parts = tuple(fit(block, train, components=components, genes=genes) for block in values)
+    total = [float(part.transform(block[train]).var(axis=0).sum()) for part, block in zip(parts, values, strict=True)]
+    most = max(total)
+    return Blocks(parts, tuple(float(np.sqrt(most / one)) for one in total))
 
 
 @dataclass(frozen=True)
@@ -100,6 +146,16 @@ class Blocks:
 
     parts: tuple[Representation, ...]
     weights: tuple[float, ...]
+
+    @property
+    def latents(self) -> int:
+        """Number of latent variables."""
+        return sum(part.latents for part in self.parts)
+
+    def standardised(self, values: Sequence[np.ndarray]) -> np.ndarray:
+        """Return the kept columns of all blocks, imputed, scaled and weighted, shape (cells, kept)."""
+        parts = zip(self.parts, values, self.weights, strict=True)
+        return np.column_stack([w * part.standardised(v) for part, v, w in parts])
 
     def transform(self, values: Sequence[np.ndarray]) -> np.ndarray:
         """Return the latents of cells, one array (cells, features) per block, shape (cells, latents)."""
