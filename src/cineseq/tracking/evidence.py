@@ -40,7 +40,7 @@ WEIGHT_OF_OVERLAP = 0.15
 MISSED = (0.01, 0.01, 100)
 """Rate of missed detections: as for :data:`DIVISION`."""
 SPURIOUS = (0.005, 0.005, 100)
-SPUR = True
+SPUR = False
 KDE = True
 FL = 0.0
 SZ = True
