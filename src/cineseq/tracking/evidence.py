@@ -25,6 +25,7 @@ from cineseq.tracking.densities import (
     Overlap,
     Rate,
     Step,
+    log_kernel_density,
     log_student,
 )
 from cineseq.tracking.linking_problem import BIRTH_SHARE, CUT, LinkingProblem
@@ -39,11 +40,6 @@ WEIGHT_OF_OVERLAP = 0.15
 """Weight of overlaps. Most of what an overlap says is said by the step already; this much is not."""
 MISSED = (0.01, 0.01, 100)
 """Rate of missed detections: as for :data:`DIVISION`."""
-SPURIOUS = (0.005, 0.005, 100)
-SPUR = False
-KDE = True
-FL = 0.0
-SZ = True
 STILL_MISSED = 0.3
 """Probability that a cell that is missed in one frame is missed in the next one, too."""
 PRIOR_OF_UNLIKE = 20
@@ -96,7 +92,6 @@ class Learnt:
     apart: tuple[float, float]
     division: Rate
     missed: Rate
-    spurious: Rate
     end: dict[str, Rate]
     begin: dict[str, Rate]
     unlike_birth: float = UNLIKE_BIRTH
@@ -127,7 +122,6 @@ def expected(problem: LinkingProblem, settings: Track) -> Learnt:
         apart=(float(np.log(BIRTH_SHARE * problem.birth_length)), SPREAD_APART),
         division=Rate.expected(*DIVISION, settings.division_rate),
         missed=Rate.expected(*MISSED, settings.missed_rate),
-        spurious=Rate.expected(*SPURIOUS),
         end=end,
         begin=begin,
     )
@@ -188,8 +182,8 @@ class EventEvidence:
         """Return the log odds of all candidates, links and gaps first, shape (events,)."""
         c, weight = self.candidates, WEIGHT_OF_OVERLAP * self.settings.overlap_weight
         place = self.problem.place
-        end = _by_place(learnt.end, place)
-        begin = np.log(_by_place(learnt.begin, place) * self.problem.density)
+        end = by_place(learnt.end, place)
+        begin = np.log(by_place(learnt.begin, place) * self.problem.density)
         link = np.log((1 - end - learnt.division.value).clip(1e-6) / end)[c.source] - begin[c.target]
         link += learnt.step.log_density(self.step, c.steps)
         link += _mixed(self._alike(learnt), UNLIKE)
@@ -202,21 +196,14 @@ class EventEvidence:
         birth += weight * learnt.birth_overlap.log_ratio(self.birth_overlap) + self.cues
         return np.r_[link, birth]
 
+    def rule_out(self, births: np.ndarray) -> None:
+        """Give divisions, by their numbers, the probability 0."""
+        self.cues[births] = -np.inf
+
     def probabilities(self, learnt: Learnt, messages: int) -> np.ndarray:
         """Return the probability of all candidates by so many rounds of messages, shape (events,)."""
         c = self.candidates
-        n = c.objects
-        end = np.log(_by_place(learnt.end, self.problem.place))
-        begin = np.log(_by_place(learnt.begin, self.problem.place))
-        frame = self.problem.frame
-        size = (log_student(self.problem.log_area - np.median(self.problem.log_area), 1.0) - self._size_among_all(learnt)).clip(0) if SZ and self.sizes_are_known else 0.0
-        alone = size + np.log(learnt.spurious.value) - np.where(frame > 0, begin, 0.0) - np.where(frame < self.problem.frames - 1, end, 0.0)
-        objects = np.arange(n)
-        uses = np.r_[c.uses, np.c_[objects, n + objects, np.full(n, -1)]]
-        odds = np.r_[self.log_odds(learnt), alone if SPUR else np.full(n, -99.0)]
-        found = probabilities(odds, uses, 2 * c.objects, messages)
-        self.spurious = found[-n:]
-        return found[:-n]
+        return probabilities(self.log_odds(learnt), c.uses, 2 * c.objects, messages)
 
     def _log_density_apart(self, learnt: Learnt) -> np.ndarray:
         """Return the log density (per px2) of the vector between daughters: log-normal length, any direction."""
@@ -254,10 +241,7 @@ class EventEvidence:
 
     def _size_among_all(self, learnt: Learnt) -> np.ndarray:
         """Return the log density of the log area of each object among all objects, shape (objects,)."""
-        area = self.problem.log_area
-        if KDE:
-            return _kernel_density(area, learnt.area.scale)
-        return np.logaddexp(np.log(1 - FL) + log_student(area - np.median(area), float(np.hypot(_spread(area), learnt.area.scale))), np.log(FL + 1e-12) + log_student(area - np.median(area), 1.0))
+        return log_kernel_density(self.problem.log_area, learnt.area.scale)
 
     def _shape_among_all(self, shape: np.ndarray, change: Change) -> np.ndarray:
         """Return the log density of elongations, shape (rows, 2), among all objects that change so, shape (rows,)."""
@@ -312,7 +296,6 @@ class EventEvidence:
         """Return the rates: what the events leave unexplained has ended or begun."""
         c, frame, place = self.candidates, self.problem.frame, self.problem.place
         ended, begun = unexplained(c, link, birth)
-        ended, begun = (ended - self.spurious).clip(0), (begun - self.spurious).clip(0)
         early, late = frame < self.problem.frames - 1, frame > 0
         end, begin = dict(learnt.end), dict(learnt.begin)
         for code, name in enumerate(PLACES):
@@ -325,7 +308,6 @@ class EventEvidence:
             end=end,
             begin=begin,
             division=learnt.division.fitted(float(birth.sum()), chances),
-            spurious=learnt.spurious.fitted(float(self.spurious.sum()), c.objects),
             missed=learnt.missed.fitted(float(link[c.steps > 1].sum()), chances),
         )
 
@@ -357,19 +339,9 @@ def _share_as_usual(log_ratio: np.ndarray, unlike: float) -> np.ndarray:
     return ratio / (unlike + ratio)
 
 
-def _by_place(rates: dict[str, Rate], place: np.ndarray) -> np.ndarray:
+def by_place(rates: dict[str, Rate], place: np.ndarray) -> np.ndarray:
     """Return the rate of each object, shape (objects,)."""
     return np.array([rates[name].value for name in PLACES])[place]
-
-
-def _kernel_density(value: np.ndarray, width: float) -> np.ndarray:
-    step = width / 4
-    low = value.min() - 4 * width
-    at = (value - low) / step
-    grid = np.bincount(np.round(at).astype(int), minlength=int(np.ceil(at.max())) + 18).astype(float)
-    from scipy.ndimage import gaussian_filter1d
-    smooth = gaussian_filter1d(grid, 4.0, mode="constant") / (len(value) * step)
-    return np.log(smooth[np.round(at).astype(int)] + 1e-9)
 
 
 def _spread(values: np.ndarray) -> float:
