@@ -73,6 +73,15 @@ class Candidates:
             second=self.second[births],
         )
 
+    def within_births(self, keep: np.ndarray) -> np.ndarray:
+        """Return which candidates are links from a parent to a daughter of the divisions among ``keep``, (events,)."""
+        births = keep[self.links :]
+        parent, n = self.parent[births], self.objects
+        pairs = np.r_[parent * n + self.first[births], parent * n + self.second[births]]
+        within = np.zeros(len(keep), bool)
+        within[: self.links] = np.isin(self.source * n + self.target, pairs)
+        return within
+
     def with_gaps(self, source: np.ndarray, target: np.ndarray, steps: np.ndarray) -> Candidates:
         """Return the candidates with these gaps after the links."""
         return replace(

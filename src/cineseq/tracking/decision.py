@@ -21,6 +21,7 @@ from cineseq.tracking.evidence import EventEvidence, Learnt, expected, unexplain
 from cineseq.tracking.lineage import tracklets_of
 from cineseq.tracking.linking_problem import LinkingProblem
 from cineseq.tracking.mitosis import mitosis_cues
+from cineseq.tracking.newborn import probability_of_division
 from cineseq.tracking.packing import Packing, best_packing
 
 ROUNDS = 4
@@ -45,6 +46,8 @@ FARTHEST_GAP = 2.0
 """Upper bound of this range, in distances between neighbours: farther on, any cell may be another one."""
 LEAST_LINK = 0.4
 """Least probability of a link."""
+MOST_CHOICES = 4
+"""Most times that events are chosen: again without divisions of which a daughter is a piece of a mask."""
 DOUBT = 1e-4
 """Smallest mean doubt of a movie that is told from none."""
 
@@ -130,19 +133,25 @@ def decide(problem: LinkingProblem, settings: Track) -> Decision:
             problem = problem.moved(local_flow(problem, candidates, probability, settings.motion))
         # Drop what cannot happen; look for gaps where tracks end and begin.
         if turn == PRUNED:
-            possible = probability > NEVER
+            possible = (probability > NEVER) | candidates.within_births(probability > NEVER)
             candidates, probability = candidates.kept(possible), probability[possible]
         if turn == PRUNED and settings.max_gap > 0:
             candidates = _with_gaps(problem, candidates, probability, learnt, settings.max_gap)
     # Nothing but the parameters has changed since the last evidence.
-    probability = evidence.probabilities(learnt, LAST_MESSAGES)
-    packing = best_packing(_value(candidates, probability, settings), candidates.uses)
+    for _ in range(MOST_CHOICES):
+        probability = evidence.probabilities(learnt, LAST_MESSAGES)
+        packing = best_packing(_value(candidates, probability, settings), candidates.uses)
+        births = packing.taken[candidates.links :]
+        real = probability_of_division(problem, candidates, packing.taken, learnt)
+        false = np.flatnonzero(births)[real < settings.division_probability]
+        if len(false) == 0:
+            break
+        evidence.rule_out(false)
     chosen = Decision(problem, candidates, probability, packing, learnt, np.empty(0))
     if not len(chosen.divisions):
         return chosen
-    births = packing.taken[candidates.links :]
-    false, decoys = share_of_false(evidence, births, chosen.links, learnt, MESSAGES)
-    return replace(chosen, false_share=false, decoys=decoys)
+    share, decoys = share_of_false(evidence, births, chosen.links, learnt, MESSAGES)
+    return replace(chosen, false_share=share, decoys=decoys)
 
 
 def _evidence(problem: LinkingProblem, candidates: Candidates, settings: Track, usual: np.ndarray) -> EventEvidence:

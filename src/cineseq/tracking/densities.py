@@ -23,6 +23,8 @@ PRIOR_OF_TAILS = 10.0
 """Log likelihood by which degrees of freedom that differ from four by a factor e must fit better."""
 LEAST_VARIANCE = 0.3
 """Lower bound of the variance of a step in px2; centroids of masks are not more exact."""
+KERNEL, PER_WIDTH = 4, 4
+"""Half width of the kernel of a density in standard deviations, and points of its grid per standard deviation."""
 BINS = np.array([0.0, 0.02, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8])
 """Lower edges of the bins of the overlap of masks (intersection over union)."""
 PRIOR_OF_OVERLAP = 20.0
@@ -69,6 +71,24 @@ def log_student(value: np.ndarray, scale: float) -> np.ndarray:
     """Return the log density of a Student t distribution with four degrees of freedom."""
     constant = lgamma((TAILS + 1) / 2) - lgamma(TAILS / 2) - 0.5 * np.log(TAILS * np.pi) - np.log(scale)
     return constant - (TAILS + 1) / 2 * np.log1p((value / scale) ** 2 / TAILS)
+
+
+def log_kernel_density(value: np.ndarray, width: float) -> np.ndarray:
+    """Return the log density of each value among all of them: a Gaussian kernel estimate on a grid.
+
+    Parameters
+    ----------
+    value
+        Finite values, shape (values,); at least one.
+    width
+        Standard deviation of the kernel.
+    """
+    step = width / PER_WIDTH
+    at = np.round((value - value.min()) / step).astype(np.int64) + KERNEL * PER_WIDTH
+    count = np.bincount(at, minlength=int(at.max()) + KERNEL * PER_WIDTH + 1).astype(float)
+    kernel = np.exp(-0.5 * (np.arange(-KERNEL * PER_WIDTH, KERNEL * PER_WIDTH + 1) / PER_WIDTH) ** 2)
+    smooth = np.convolve(count, kernel / kernel.sum(), mode="same")
+    return np.log(smooth[at] / (len(value) * step))
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from cineseq.tracking.densities import (
     Overlap,
     Rate,
     Step,
+    log_kernel_density,
     log_student,
 )
 from cineseq.tracking.linking_problem import BIRTH_SHARE, CUT, LinkingProblem
@@ -181,8 +182,8 @@ class EventEvidence:
         """Return the log odds of all candidates, links and gaps first, shape (events,)."""
         c, weight = self.candidates, WEIGHT_OF_OVERLAP * self.settings.overlap_weight
         place = self.problem.place
-        end = _by_place(learnt.end, place)
-        begin = np.log(_by_place(learnt.begin, place) * self.problem.density)
+        end = by_place(learnt.end, place)
+        begin = np.log(by_place(learnt.begin, place) * self.problem.density)
         link = np.log((1 - end - learnt.division.value).clip(1e-6) / end)[c.source] - begin[c.target]
         link += learnt.step.log_density(self.step, c.steps)
         link += _mixed(self._alike(learnt), UNLIKE)
@@ -194,6 +195,10 @@ class EventEvidence:
         birth += _mixed(self._alike_birth(learnt), learnt.unlike_birth)
         birth += weight * learnt.birth_overlap.log_ratio(self.birth_overlap) + self.cues
         return np.r_[link, birth]
+
+    def rule_out(self, births: np.ndarray) -> None:
+        """Give divisions, by their numbers, the probability 0."""
+        self.cues[births] = -np.inf
 
     def probabilities(self, learnt: Learnt, messages: int) -> np.ndarray:
         """Return the probability of all candidates by so many rounds of messages, shape (events,)."""
@@ -236,8 +241,7 @@ class EventEvidence:
 
     def _size_among_all(self, learnt: Learnt) -> np.ndarray:
         """Return the log density of the log area of each object among all objects, shape (objects,)."""
-        area = self.problem.log_area
-        return log_student(area - np.median(area), float(np.hypot(_spread(area), learnt.area.scale)))
+        return log_kernel_density(self.problem.log_area, learnt.area.scale)
 
     def _shape_among_all(self, shape: np.ndarray, change: Change) -> np.ndarray:
         """Return the log density of elongations, shape (rows, 2), among all objects that change so, shape (rows,)."""
@@ -335,7 +339,7 @@ def _share_as_usual(log_ratio: np.ndarray, unlike: float) -> np.ndarray:
     return ratio / (unlike + ratio)
 
 
-def _by_place(rates: dict[str, Rate], place: np.ndarray) -> np.ndarray:
+def by_place(rates: dict[str, Rate], place: np.ndarray) -> np.ndarray:
     """Return the rate of each object, shape (objects,)."""
     return np.array([rates[name].value for name in PLACES])[place]
 
