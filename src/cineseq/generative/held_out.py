@@ -199,7 +199,7 @@ def held_out(
         added = Added(tuple(predictors), fitting.min_detected, fitting.max_genes)
         models["covariates"] = _over_targets(covariates, present, values, plan, _alone(own, fitting))
         models["joint"] = _over_targets(covariates, present, values, plan, _jointly(own, fitting, added))
-    return HeldOut(_total(values, plan), models, folds, best)
+    return HeldOut(summed_squares(values, plan), models, folds, best)
 
 
 Fits = Callable[[Block, np.ndarray], list[Fit]]
@@ -288,8 +288,8 @@ def error_sums(fits: Sequence[Fit], values: np.ndarray, plan: FoldPlan) -> Group
     return GroupedSums(groups, own, others)
 
 
-def _total(values: np.ndarray, plan: FoldPlan) -> GroupedSums:
-    """Return the squared deviations from the mean of the field."""
+def summed_squares(values: np.ndarray, plan: FoldPlan) -> GroupedSums:
+    """Return the squares of values centred within fields: the errors of the mean of the field."""
     squares, blocks = _squares(values, np.zeros_like(values)), training_blocks(plan)
     own = _grouped(squares, blocks, int(blocks.max()) + 1)
     return GroupedSums(_grouped(squares, plan.units, plan.groups), own, own.sum(axis=0) - own)
