@@ -1,0 +1,251 @@
+"""Figures of the generative step: shares, time, and how far generated cells are like real ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from cineseq.generative.share_tables import FOUND, TOTAL
+from cineseq.plotting import BLUE, DARK_GREY, GREEN, GREY, ORANGE, SKY, VERMILION, colours, figure
+from cineseq.text import number, percent
+
+LABELLED = 8
+PARTS = {
+    "size": ("size alone", SKY),
+    "cycle": ("cell cycle alone", SKY),
+    "technical": ("technical alone", SKY),
+    "linear": ("other modality, linear", BLUE),
+    "best": ("other modality, best model", BLUE),
+    "unique": ("of which beyond covariates", GREEN),
+    "common": ("of which shared with covariates", ORANGE),
+}
+KINDS = {"generated": VERMILION, "real": GREY}
+
+
+def draw_shares(summary: pd.DataFrame, path: Path) -> None:
+    """Draw the share of each part of the variance, one panel a direction, within fields and between samples."""
+    directions = list(dict.fromkeys(summary["direction"]))
+    with figure(path, 5.2 * max(len(directions), 1), 4.2) as drawn:
+        panels = drawn.subplots(1, max(len(directions), 1), squeeze=False)[0]
+        for axes, direction in zip(panels, directions, strict=False):
+            rows = summary[(summary["direction"] == direction) & (summary["target"] == TOTAL)]
+            _bars(axes, rows)
+            axes.set_title(_words(direction))
+
+
+def _bars(axes: Axes, rows: pd.DataFrame) -> None:
+    within = rows[rows["estimand"] == "within"].set_index("part")
+    between = rows[rows["estimand"] == "between"].set_index("part")
+    parts = [part for part in PARTS if part in within.index]
+    heights = np.arange(len(parts))[::-1].astype(float)
+    for height, part in zip(heights, parts, strict=True):
+        row, (_, colour) = within.loc[part], PARTS[part]
+        found = row["found"] == FOUND
+        axes.barh(height, row["share"], 0.6, color=colour if found else "white", edgecolor=colour)
+        axes.hlines(height, row["low"], row["high"], color="black", lw=1)
+        if part in between.index and np.isfinite(between.loc[part, "share"]):
+            axes.plot(between.loc[part, "share"], height, "D", color=DARK_GREY, mfc="white", ms=5)
+    if "linear" in within.index and np.isfinite(within.loc["linear", "null_high"]):
+        height = heights[parts.index("linear")]
+        axes.vlines(within.loc["linear", "null_high"], height - 0.4, height + 0.4, color=GREY, lw=2)
+        axes.plot([], [], color=GREY, lw=2, label="95 % of shuffled pairings are below")
+    ceiling = within["ceiling"].iloc[0] if len(within) else np.nan
+    if np.isfinite(ceiling):
+        axes.axvline(ceiling, color="black", ls="--", lw=0.8, label="noise ceiling")
+    axes.plot([], [], "D", color=DARK_GREY, mfc="white", ms=5, label="between samples")
+    axes.bar(0, 0, color="white", edgecolor=BLUE, label="white: none found")
+    axes.axvline(0, color="black", lw=0.6)
+    axes.set_yticks(heights, [PARTS[part][0] for part in parts])
+    axes.set_ylim(-0.6, len(parts) - 0.4)
+    axes.set_xlabel("share of the variance within fields, held-out groups")
+    axes.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.4, -0.16), ncols=2)
+
+
+def draw_ranked(targets: pd.DataFrame, direction: str, path: Path) -> None:
+    """Draw genes or features by their share, with intervals, noise ceiling, and what shuffled pairings give."""
+    rows = targets[targets["direction"] == direction].sort_values("linear", ascending=False, ignore_index=True)
+    found = (rows["found"] == FOUND).to_numpy(bool)
+    with figure(path, 7.5, 4) as drawn:
+        axes = drawn.subplots()
+        axes.plot(rows.index, rows["ceiling"], "_", color=ORANGE, ms=4, label="noise ceiling")
+        axes.fill_between(
+            rows.index, rows["share_null"], rows["null_high"], color=GREY, alpha=0.5, lw=0, label="shuffled pairing"
+        )
+        axes.vlines(rows.index[found], rows["linear_low"][found], rows["linear_high"][found], color=BLUE, lw=0.7)
+        axes.plot(rows.index[~found], rows["linear"][~found], ".", color="black", ms=3, label="none found")
+        axes.plot(rows.index[found], rows["linear"][found], ".", color=BLUE, ms=6, label="found (q ≤ 0.05)")
+        for place, row in rows[found].head(LABELLED).iterrows():
+            spot = (place, row["linear"])
+            beside = (0.2, 0.95 - 0.055 * int(str(place)))
+            line = {"arrowstyle": "-", "color": GREY, "lw": 0.5, "relpos": (0, 0.5)}
+            name = str(row["target"]).removeprefix("morphology_")
+            axes.annotate(name, spot, beside, textcoords="axes fraction", fontsize=7, va="center", arrowprops=line)
+        axes.axhline(0, color="black", lw=0.6)
+        axes.set_xlabel(f"rank of {len(rows)}")
+        axes.set_ylabel("share within fields, held-out groups")
+        axes.set_title(_words(direction))
+        axes.legend(fontsize=7, loc="upper right")
+
+
+def draw_time_curve(curve: pd.DataFrame, visible: pd.DataFrame, path: Path) -> None:
+    """Draw the explained share by hours before sequencing over its null, and when genes are visible first."""
+    with figure(path, 9, 3.8) as drawn:
+        left, right = drawn.subplots(1, 2)
+        for (direction, rows), colour in zip(curve.groupby("direction", sort=False), (BLUE, ORANGE), strict=False):
+            own = rows.sort_values("hours_before")
+            left.fill_between(own["hours_before"], own["low"], own["high"], color=colour, alpha=0.2, lw=0)
+            left.plot(own["hours_before"], own["share"], "o-", color=colour, ms=4, label=_words(str(direction)))
+            if own["share_null"].notna().any():
+                left.fill_between(own["hours_before"], own["share_null"], own["null_high"], color=GREY, alpha=0.6, lw=0)
+                left.plot([], [], color=GREY, lw=5, label="shuffled pairing")
+                label = "the same cells in the last window"
+                left.plot(own["hours_before"], own["last_share"], ":", color=colour, lw=1, label=label)
+        left.axhline(0, color="black", lw=0.6)
+        left.invert_xaxis()
+        left.set_xlabel("hours before sequencing")
+        left.set_ylabel("share within fields, held-out groups")
+        left.legend(fontsize=7)
+        hours = np.sort(curve["hours_before"].unique())
+        first = visible["earliest_hours"] if len(visible) else pd.Series(dtype=float)
+        counts = [int(np.isclose(first, hour).sum()) for hour in hours]
+        wide = 0.8 * float(np.diff(hours).min()) if len(hours) > 1 else 0.8
+        right.bar(hours, counts, wide, color=GREEN)
+        right.invert_xaxis()
+        right.set_xlabel("hours before sequencing")
+        right.set_ylabel("genes that are visible first (q ≤ 0.05)")
+        right.set_title(f"{int(visible['visible'].sum()) if len(visible) else 0} of {len(visible)} genes are visible")
+
+
+def draw_confusion(confusion: pd.DataFrame, path: Path) -> None:
+    """Draw the classes predicted for real and generated cells, as fractions of each true class.
+
+    ``confusion`` has one row per ``source``, ``true`` and ``predicted`` class, with the number of ``cells``.
+    """
+    sources = list(dict.fromkeys(confusion["source"]))
+    classes = sorted(set(confusion["true"].astype(str)) | set(confusion["predicted"].astype(str)))
+    with figure(path, 3.2 * max(len(sources), 1), 3.4) as drawn:
+        panels = drawn.subplots(1, max(len(sources), 1), squeeze=False)[0]
+        for axes, source in zip(panels, sources, strict=False):
+            own = confusion[confusion["source"] == source]
+            table = own.pivot_table(index="true", columns="predicted", values="cells", aggfunc="sum", fill_value=0)
+            table = table.reindex(index=classes, columns=classes, fill_value=0).to_numpy(float)
+            fractions = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
+            axes.imshow(fractions, cmap="Blues", vmin=0, vmax=1)
+            for row, column in np.ndindex(*fractions.shape):
+                shade = "white" if fractions[row, column] > 0.6 else "black"
+                text = percent(fractions[row, column], 0)
+                axes.text(column, row, text, ha="center", va="center", color=shade, fontsize=7)
+            axes.set_xticks(range(len(classes)), classes, rotation=45, ha="right")
+            axes.set_yticks(range(len(classes)), classes)
+            axes.set_xlabel("predicted")
+            axes.set_ylabel("true")
+            axes.set_title(str(source).replace("_", " "))
+
+
+def draw_map(positions: np.ndarray, source: np.ndarray, classes: np.ndarray, path: Path) -> None:
+    """Draw generated and real held-out cells on one UMAP, by source and by class.
+
+    Parameters
+    ----------
+    positions
+        UMAP coordinates of all cells, shape (cells, 2); see :func:`common_map`.
+    source
+        ``real`` or ``generated`` of each cell, shape (cells,).
+    classes
+        Class of each cell, shape (cells,).
+    path
+        The figure.
+    """
+    names = sorted(set(map(str, classes)))
+    palette = colours(names)
+    with figure(path, 9, 4) as drawn:
+        left, right = drawn.subplots(1, 2, sharex=True, sharey=True)
+        for kind in ("real", "generated"):
+            own = source == kind
+            left.plot(*positions[own].T, ".", color=KINDS[kind], ms=3, alpha=0.6, label=kind)
+            for name in names:
+                rows = own & (classes.astype(str) == name)
+                mark = "o" if kind == "real" else "x"
+                label = name if kind == "real" else None
+                right.plot(*positions[rows].T, mark, color=palette[name], ms=2.5, alpha=0.6, label=label)
+        right.set_title("class (dots real, crosses generated)")
+        for axes in (left, right):
+            axes.set_xticks([])
+            axes.set_yticks([])
+            axes.legend(fontsize=7, markerscale=2)
+
+
+def common_map(latents: np.ndarray, seed: int) -> np.ndarray:
+    """Return UMAP coordinates of real and generated cells together, from their latents, shape (cells, 2)."""
+    import anndata  # noqa: PLC0415 - slow, with scanpy
+    import scanpy as sc  # noqa: PLC0415
+
+    cells = anndata.AnnData(np.zeros((len(latents), 1), np.float32), obsm={"X_pca": latents.astype(np.float32)})
+    # Exact search, as for clusters: scanpy with pynndescent 0.7 fails at 8,192 or more cells.
+    neighbours = min(15, len(latents) - 1)
+    sc.pp.neighbors(cells, n_neighbors=neighbours, use_rep="X_pca", transformer="sklearn", random_state=seed)
+    sc.tl.umap(cells, random_state=seed)
+    return np.asarray(cells.obsm["X_umap"])
+
+
+def draw_coverage(samplers: pd.DataFrame, path: Path) -> None:
+    """Draw how many held-out values lie in the 80 and 95 % intervals of each sampler.
+
+    ``samplers`` has one row per ``direction`` and ``sampler``, with ``coverage_80``, ``coverage_95`` and ``chosen``.
+    """
+    directions = list(dict.fromkeys(samplers["direction"]))
+    with figure(path, 4.5 * max(len(directions), 1), 3.4) as drawn:
+        panels = drawn.subplots(1, max(len(directions), 1), squeeze=False, sharey=True)[0]
+        for axes, direction in zip(panels, directions, strict=False):
+            own = samplers[samplers["direction"] == direction].reset_index(drop=True)
+            for level, colour in ((80, BLUE), (95, VERMILION)):
+                axes.plot(own.index, own[f"coverage_{level}"], "o", color=colour, label=f"{level} % intervals")
+                axes.axhline(level / 100, color=colour, ls="--", lw=0.8)
+            names = [
+                f"{name}{' (chosen)' if chosen else ''}"
+                for name, chosen in zip(own["sampler"], own["chosen"].fillna(value=False), strict=True)
+            ]
+            axes.set_xticks(own.index, [name.replace("_", " ") for name in names], rotation=30, ha="right")
+            axes.set_title(_words(direction))
+            axes.legend(fontsize=7)
+        panels[0].set_ylabel("held-out values inside")
+
+
+def draw_gallery(
+    rows: Sequence[Sequence[np.ndarray]], titles: Sequence[str], ranks: Sequence[float], path: Path
+) -> None:
+    """Draw crops of cells beside the real held-out cells that are nearest to what was generated from their expression.
+
+    Parameters
+    ----------
+    rows
+        Crops of each cell: its own, then those of its nearest cells, each of shape (height, width).
+    titles
+        Name of each cell.
+    ranks
+        Pair-match rank of each cell: 0 where what was generated is nearest to the cell itself, .5 by chance.
+    path
+        The figure.
+    """
+    wide = max((len(row) for row in rows), default=1)
+    with figure(path, 1.3 * wide + 1.2, 1.35 * max(len(rows), 1) + 0.4) as drawn:
+        panels = drawn.subplots(max(len(rows), 1), wide, squeeze=False)
+        for axes in panels.flat:
+            axes.set_axis_off()
+        for line, (row, title, rank) in enumerate(zip(rows, titles, ranks, strict=True)):
+            for column, crop in enumerate(row):
+                panels[line, column].imshow(crop, cmap="gray", interpolation="nearest")
+            label = f"{title}\nrank {number(rank)}"
+            panels[line, 0].text(
+                -0.1, 0.5, label, transform=panels[line, 0].transAxes, ha="right", va="center", fontsize=6
+            )
+        for column, axes in enumerate(panels[0]):
+            axes.set_title("the cell" if column == 0 else f"nearest {column}", fontsize=8)
+
+
+def _words(direction: str) -> str:
+    return direction.replace("_", " ").replace(" to ", " → ")
