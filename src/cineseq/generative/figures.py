@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 
 from cineseq.generative.share_tables import FOUND, TOTAL
 from cineseq.plotting import BLUE, DARK_GREY, GREEN, GREY, ORANGE, SKY, VERMILION, colours, figure
@@ -57,12 +59,13 @@ def _bars(axes: Axes, rows: pd.DataFrame) -> None:
     if np.isfinite(ceiling):
         axes.axvline(ceiling, color="black", ls="--", lw=0.8, label="noise ceiling")
     axes.plot([], [], "D", color=DARK_GREY, mfc="white", ms=5, label="between samples")
-    axes.bar(0, 0, color="white", edgecolor=BLUE, label="white: none found")
     axes.axvline(0, color="black", lw=0.6)
     axes.set_yticks(heights, [PARTS[part][0] for part in parts])
     axes.set_ylim(-0.6, len(parts) - 0.4)
     axes.set_xlabel("share of the variance within fields, held-out groups")
-    axes.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.4, -0.16), ncols=2)
+    handles, _ = axes.get_legend_handles_labels()
+    handles.append(Patch(facecolor="white", edgecolor=BLUE, label="white: none found"))
+    axes.legend(handles=handles, fontsize=7, loc="upper center", bbox_to_anchor=(0.4, -0.16), ncols=2)
 
 
 def draw_ranked(targets: pd.DataFrame, direction: str, path: Path) -> None:
@@ -71,7 +74,7 @@ def draw_ranked(targets: pd.DataFrame, direction: str, path: Path) -> None:
     found = (rows["found"] == FOUND).to_numpy(bool)
     with figure(path, 7.5, 4) as drawn:
         axes = drawn.subplots()
-        axes.plot(rows.index, rows["ceiling"], "_", color=ORANGE, ms=4, label="noise ceiling")
+        axes.plot(rows.index, rows["ceiling"].clip(lower=0), "_", color=ORANGE, ms=4, label="noise ceiling")
         axes.fill_between(
             rows.index, rows["share_null"], rows["null_high"], color=GREY, alpha=0.5, lw=0, label="shuffled pairing"
         )
@@ -115,6 +118,7 @@ def draw_time_curve(curve: pd.DataFrame, visible: pd.DataFrame, path: Path) -> N
         wide = 0.8 * float(np.diff(hours).min()) if len(hours) > 1 else 0.8
         right.bar(hours, counts, wide, color=GREEN)
         right.invert_xaxis()
+        right.yaxis.set_major_locator(MaxNLocator(integer=True))
         right.set_xlabel("hours before sequencing")
         right.set_ylabel("genes that are visible first (q ≤ 0.05)")
         right.set_title(f"{int(visible['visible'].sum()) if len(visible) else 0} of {len(visible)} genes are visible")

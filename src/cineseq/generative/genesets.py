@@ -89,7 +89,7 @@ def sets_in(genes: pd.Index, path: Path | None = None) -> GeneSets:
         places = {written.get(gene, capitals.get(gene.upper(), -1)) for gene in members} - {-1}
         found[name] = tuple(str(genes[place]) for place in sorted(places))
     empty = [name for name, members in found.items() if not members]
-    notes = ()
+    notes: tuple[str, ...] = ()
     if empty:
         subject = "has no gene" if len(empty) == 1 else "have no gene"
         notes = (

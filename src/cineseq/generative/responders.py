@@ -268,7 +268,8 @@ def counterfactuals(
 
 def report(found: Responders) -> dict[str, Any]:
     """Return the report of the comparison: sentences and numbers."""
-    lines, numbers = list(found.notes), {}
+    lines = list(found.notes)
+    numbers: dict[str, Any] = {}
     if found.differences.empty:
         return {"lines": lines, "numbers": numbers}
     for (first, second), rows in found.differences.groupby(["class_a", "class_b"], sort=False):

@@ -38,6 +38,8 @@ from cineseq.statistics.permutation import benjamini_hochberg
 from cineseq.statistics.streams import child_seed, stream
 
 logger = logging.getLogger(__name__)
+LEARNERS = ("ridge", "kernel_ridge")
+"""Learners of the best model of each gene and feature; a network for hundreds of targets would take minutes."""
 ONE_CLASS = "same as within: every field holds one class"
 
 
@@ -68,7 +70,7 @@ class SharesOptions:
     threads: int = 1
     permutations: int = 999
     null_draws: int = 19
-    learning: Learning | None = field(default_factory=Learning)
+    learning: Learning | None = field(default_factory=lambda: Learning(learners=LEARNERS))
     gene_sets: Path | None = None
 
     @property
@@ -304,7 +306,7 @@ def _within_class(
     labels = pd.factorize(names)[0]
     if len(np.unique(within.classes)) < 2:
         return pd.DataFrame()
-    if len(np.unique(labels)) == len(np.unique(within.centre)):
+    if len(np.unique(labels)) == len(np.unique(np.asarray(within.centre))):
         return same.assign(estimand="within_class", note=ONE_CLASS)
     linear = replace(options, learning=None)
     fitted, values, shuffled = _within(

@@ -304,7 +304,8 @@ def _of_cells(windows: list[Window]) -> tuple[str, ...]:
 
 def report(found: TimeCurve) -> dict[str, Any]:
     """Return the report of the curve: sentences and numbers."""
-    lines, numbers = list(found.notes), {}
+    lines = list(found.notes)
+    numbers: dict[str, Any] = {}
     if found.visible.empty:
         return {"lines": lines, "numbers": numbers}
     rows = found.curve[found.curve["direction"] == FORWARD].sort_values("hours_before")

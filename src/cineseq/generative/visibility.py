@@ -148,7 +148,8 @@ def score_test(
     tested = np.isfinite(largest[0])
     by_design = _exceeded(standard[0], largest[1:, None, :])
     if not permutations:
-        return ScoreTest(*(np.full(shape, np.nan) for shape in (tested.shape, by_design.shape, totals.shape)), 0)
+        unknown = [np.full(part.shape, np.nan) for part in (tested, by_design, totals)]
+        return ScoreTest(unknown[0], unknown[1], unknown[2], 0)
     any_design = np.where(tested, _rank(largest), np.nan)
     return ScoreTest(any_design, np.where(np.isfinite(standard[0]), by_design, np.nan), totals, permutations)
 

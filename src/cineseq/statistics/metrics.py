@@ -164,15 +164,13 @@ class GroupedSums:
 
     def __matmul__(self, weights: np.ndarray) -> GroupedSums:
         """Return weighted sums over targets; ``weights`` has the shape (targets, totals)."""
-        return GroupedSums(*(None if part is None else part @ weights for part in self._parts))
-
-    @property
-    def _parts(self) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
-        return self.groups, self.blocks, self.others
+        blocks, others = (None if part is None else part @ weights for part in (self.blocks, self.others))
+        return GroupedSums(self.groups @ weights, blocks, others)
 
     def _with(self, other: GroupedSums, join: np.ufunc) -> GroupedSums:
-        pairs = zip(self._parts, other._parts, strict=True)
-        return GroupedSums(*(None if a is None or b is None else join(a, b) for a, b in pairs))
+        pairs = ((self.blocks, other.blocks), (self.others, other.others))
+        blocks, others = (None if a is None or b is None else join(a, b) for a, b in pairs)
+        return GroupedSums(join(self.groups, other.groups), blocks, others)
 
 
 def sums_jackknife(gain: GroupedSums, total: GroupedSums) -> JackknifeT:

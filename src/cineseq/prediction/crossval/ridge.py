@@ -92,8 +92,8 @@ class RidgeFold:
 
     def at(self, cells: np.ndarray) -> RidgeFold:
         """Return the same regression for some of its test cells, given by their positions among these."""
-        ridge, wide = (replace(part, ahead=part.ahead[cells]) for part in (self.ridge, self.wide))
-        return replace(self, test=self.test[cells], ridge=ridge, wide=wide)
+        ridge = replace(self.ridge, ahead=self.ridge.ahead[cells])
+        return replace(self, test=self.test[cells], ridge=ridge, wide=replace(self.wide, ahead=self.wide.ahead[cells]))
 
 
 @dataclass(frozen=True)
