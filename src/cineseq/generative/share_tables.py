@@ -22,6 +22,11 @@ CEILING_WORTH_DIVIDING = 0.2
 FOUND, NONE_FOUND, NOT_ESTIMABLE = "found", "none found", "not estimable"
 INTERVALS = ("linear", "unique", "common")
 """Parts with an interval for every gene and feature."""
+COMPARED = {
+    "unique_covariates": "by how much covariates and the other modality together predict better than it does alone: "
+    "above 0 also where its penalised model only estimates with more error"
+}
+"""Parts that are no claim, with what they are."""
 NOT_OF_ITSELF = "is a covariate itself, so that nothing is explained beyond covariates"
 
 
@@ -97,8 +102,8 @@ def in_total(
                 "high": min(high[number], 1.0) if np.isfinite(high[number]) else np.nan,
                 "ceiling": ceiling,
                 "share_of_ceiling": share / ceiling if ceiling > CEILING_WORTH_DIVIDING else np.nan,
-                "found": verdict(share, low[number]),
-                "note": None,
+                "found": verdict(share, low[number]) if part not in COMPARED else None,
+                "note": COMPARED.get(part),
             }
             if null is not None and len(null):
                 row |= {"share_null": null[:, number].mean(), "null_high": np.quantile(null[:, number], 0.95)}

@@ -64,7 +64,7 @@ class TimeCurve:
 
 
 @dataclass(frozen=True)
-class Window:
+class HoursBefore:
     """Shapes of the cells in some hours before the endpoint.
 
     Attributes
@@ -100,7 +100,7 @@ class _Seen:
     values: np.ndarray
 
 
-def windows_of(timed: pd.DataFrame, cells: pd.Index, number_of: int) -> list[Window]:
+def windows_of(timed: pd.DataFrame, cells: pd.Index, number_of: int) -> list[HoursBefore]:
     """Divide the hours before the endpoint into windows of equal length, the last before the endpoint first.
 
     Parameters
@@ -125,7 +125,7 @@ def windows_of(timed: pd.DataFrame, cells: pd.Index, number_of: int) -> list[Win
     for start, end in pairwise(edges):
         inside = (hours >= start) & ((hours < end) | ((end == edges[-1]) & (hours == end)))
         shapes = timed.loc[inside].groupby("track_id")[features].mean().reindex(cells)
-        found.append(Window(float(start), float(end), shapes))
+        found.append(HoursBefore(float(start), float(end), shapes))
     return [window for window in found if window.seen.any()]
 
 
@@ -204,7 +204,7 @@ def time_curve(data: PairedData, timed: pd.DataFrame, options: SharesOptions, wi
     return TimeCurve(_with_p(pd.DataFrame(curve), p), by_gene, visible, (*cells.plan.notes, *_of_cells(parts)))
 
 
-def _seen(window: Window, obs: pd.DataFrame, targets: np.ndarray, options: SharesOptions) -> _Seen:
+def _seen(window: HoursBefore, obs: pd.DataFrame, targets: np.ndarray, options: SharesOptions) -> _Seen:
     """Return the cells that were seen in a window, with folds of their own.
 
     Raises
@@ -241,7 +241,7 @@ def _explained(
     return sums_jackknife(gain @ weights, total @ weights), each
 
 
-def _forward(seen: _Seen, last: Window, options: SharesOptions) -> tuple[dict[str, Any], np.ndarray, float]:
+def _forward(seen: _Seen, last: HoursBefore, options: SharesOptions) -> tuple[dict[str, Any], np.ndarray, float]:
     """Explain genes by shape; return the row, the share of each gene, and that of all by shape in the last window."""
     weights = np.ones((seen.values.shape[1], 1))
     folds = _folds(seen.block, seen, options)
@@ -291,7 +291,7 @@ def _with_p(curve: pd.DataFrame, p: Mapping[float, float]) -> pd.DataFrame:
     return curve.assign(p_value=values, q_value=benjamini_hochberg(values))
 
 
-def _of_cells(windows: list[Window]) -> tuple[str, ...]:
+def _of_cells(windows: list[HoursBefore]) -> tuple[str, ...]:
     """Say how many cells are seen in the first and the last window, where these differ."""
     first, last = int(windows[-1].seen.sum()), int(windows[0].seen.sum())
     if first == last:

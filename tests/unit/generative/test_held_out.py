@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from generative_designs import SharedCells, draw, explained
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.generative.share_examples import SharedCells, draw, explained
 
 from cineseq.generative.held_out import Covariates, error_sums
 from cineseq.prediction.crossval.feature_blocks import Block

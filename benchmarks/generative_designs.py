@@ -1,4 +1,8 @@
-"""Cells whose shapes and genes share planted variance, and what is asked of them."""
+"""Cells whose shapes and genes share planted variance, what is asked of them, and the number of one study.
+
+The tests of the package draw their cells here, too. ``share_in_total`` is the function of a seed that a row of a
+benchmark needs.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ from cineseq.config.prediction import Folds
 from cineseq.generative.held_out import Covariates, Fitting, HeldOut, held_out
 from cineseq.prediction.crossval.feature_blocks import Block
 from cineseq.prediction.crossval.folds import CrossvalCells, cells_of
-from cineseq.statistics.metrics import centred
+from cineseq.statistics.metrics import centred, sums_jackknife
 
 FIELDS = Folds(groups=["sample", "fov"], inner=3)
 
@@ -46,10 +50,12 @@ class Drawn:
     obs: pd.DataFrame
 
     def within(self) -> CrossvalCells:
+        """Return the cells with whole fields held out and values centred within fields."""
         return cells_of(self.obs, self.genes, FIELDS, "condition").within_fields()
 
 
 def draw(planted: SharedCells, seed: int) -> Drawn:
+    """Draw a study."""
     rng = np.random.default_rng(seed)
     n, field = planted.cells, np.arange(planted.cells) % planted.fields
     shapes = rng.normal(size=(n, planted.shapes))
@@ -73,3 +79,21 @@ def explained(planted: SharedCells, seed: int) -> tuple[HeldOut, np.ndarray]:
     values = centred(drawn.genes, np.asarray(cells.centre))
     size = Covariates({"size": Block(drawn.shapes[:, :1], ("area",))})
     return held_out([block], values, cells, size, Fitting(3, 20, 5, 0.05, None)), values
+
+
+def share_in_total(planted: SharedCells, seed: int, part: str = "linear", number: str = "share") -> float:
+    """Return the share of a part over all genes of one study, or 1 where its interval is above 0, else 0.
+
+    Parameters
+    ----------
+    planted, seed
+        The study.
+    part
+        See :meth:`cineseq.generative.held_out.HeldOut.parts`.
+    number
+        ``share``, or ``found`` for whether the lower end is above 0.
+    """
+    fitted, _ = explained(planted, seed)
+    weights = np.ones((planted.genes, 1))
+    found = sums_jackknife(fitted.parts()[part] @ weights, fitted.total @ weights)
+    return float(found.estimate[0]) if number == "share" else float(found.interval()[0][0] > 0)
