@@ -244,7 +244,7 @@ def calibrated(probability: np.ndarray, doubt: float) -> np.ndarray:
     inside = np.clip(probability, 1e-25, 1 - 1e-16)  # of which log odds are finite
     log_odds = np.log(inside) - np.log1p(-inside)
     level = np.log(doubt + DOUBT)
-    shrunk = np.exp(-1.253 - 0.0278 * level) * log_odds + 0.706 - max(0.0, level + 4.5)
+    shrunk = np.exp(-0.6855 + 0.0358 * level) * log_odds + 0.587 - 0.554 * max(0.0, level + 4.5)
     return np.where(probability > 0, 1 / (1 + np.exp(-shrunk)), 0.0)
 
 
