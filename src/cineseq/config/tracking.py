@@ -75,7 +75,7 @@ class Track(Section):
     )
     max_gap: int = Field(2, ge=0, description="Largest number of consecutive frames in which a cell may be missed.")
     division_probability: float = Field(
-        0.7,
+        0.6,
         gt=0,
         lt=1,
         description="Smallest probability of a division, before it is calibrated; larger gives fewer false ones and "

@@ -44,8 +44,10 @@ REACH = 0.999
 """Share of the steps within the search range of gaps."""
 FARTHEST_GAP = 2.0
 """Upper bound of this range, in distances between neighbours: farther on, any cell may be another one."""
-LEAST_LINK = 0.4
+LEAST_LINK = 0.3
 """Least probability of a link."""
+REAL = 0.5
+"""Least probability that a division is one cell that becomes two."""
 MOST_CHOICES = 4
 """Most times that events are chosen: again without divisions of which a daughter is a piece of a mask."""
 DOUBT = 1e-4
@@ -143,7 +145,7 @@ def decide(problem: LinkingProblem, settings: Track) -> Decision:
         packing = best_packing(_value(candidates, probability, settings), candidates.uses)
         births = packing.taken[candidates.links :]
         real = probability_of_division(problem, candidates, packing.taken, learnt)
-        false = np.flatnonzero(births)[real < settings.division_probability]
+        false = np.flatnonzero(births)[real < REAL]
         if len(false) == 0:
             break
         evidence.rule_out(false)
@@ -242,7 +244,7 @@ def calibrated(probability: np.ndarray, doubt: float) -> np.ndarray:
     inside = np.clip(probability, 1e-25, 1 - 1e-16)  # of which log odds are finite
     log_odds = np.log(inside) - np.log1p(-inside)
     level = np.log(doubt + DOUBT)
-    shrunk = np.exp(-1.253 - 0.0278 * level) * log_odds + 0.706 - max(0.0, level + 4.5)
+    shrunk = np.exp(-0.6855 + 0.0358 * level) * log_odds + 0.587 - 0.554 * max(0.0, level + 4.5)
     return np.where(probability > 0, 1 / (1 + np.exp(-shrunk)), 0.0)
 
 

@@ -1,6 +1,6 @@
 """Apparent divisions that are none, by what newborn cells look like in this movie.
 
-A dying cell or a poor mask falls into pieces. A piece is gone in the next frame, and it is smaller than newborn cells.
+A dying cell or a poor mask falls into pieces. These are smaller than newborn cells, and often gone in the next frame.
 In the first frame two cells can share a mask, of which later frames know from before. These are larger than newborn
 cells when they part.
 """
@@ -14,8 +14,8 @@ from cineseq.tracking.densities import Change, log_kernel_density, log_student
 from cineseq.tracking.evidence import Learnt, by_place
 from cineseq.tracking.linking_problem import CUT, LinkingProblem
 
-PIECES = 0.003
-"""Share of newborn cells that are pieces, before they are seen."""
+PIECES, GONE = 0.003, 0.5
+"""Share of daughters that are pieces, before they are seen, and share of pieces that are gone in the next frame."""
 SHARED = 0.003
 """Share of masks of the first frame that are of two cells and part in the next one."""
 NEWBORN = (-0.4, 0.25)
@@ -31,8 +31,8 @@ def probability_of_division(
 ) -> np.ndarray:
     """Return the probability that each chosen division is that of one cell into two.
 
-    By Bayes' rule: a piece of a mask is gone in the next frame, a cell as rarely as tracks end where it is. A daughter
-    that is seen again, is cut by the border of the image, or is in the last frame, is no piece. In the first frame the
+    By Bayes' rule: a piece of a mask is smaller than a newborn cell, and it is often gone in the next frame, a cell as
+    rarely as cells end there or are missed. In the first frame the
     alternative to a division is a shared mask, of cells with the areas of all cells.
 
     Parameters
@@ -62,13 +62,16 @@ def probability_of_division(
     usual = Change.expected(float(np.median(size)) + NEWBORN[0], NEWBORN[1])
     for _ in range(FITS):
         usual = usual.fitted(size[born], np.ones(len(born)))
-    # The odds of a piece, shape (2 * divisions,).
-    smaller = log_student(size[born] - usual.centre - SMALLER[0], SMALLER[1]) - usual.log_density(size[born])
-    odds = PIECES * np.exp(smaller) / by_place(learnt.end, problem.place[born])
+    # How much more likely a piece looks like a daughter than a cell does, by its size and by what follows; and the odds
+    # that one daughter is a piece, or that both are, shape (divisions,).
     gone = ~seen_again & (problem.frame < problem.frames - 1) & (problem.place != CUT)
-    cell = np.where(gone[born], 1 / (1 + odds), 1.0).reshape(2, -1)
+    lost = (by_place(learnt.end, problem.place) + learnt.missed.value).clip(max=0.5)
+    ratio = log_student(size[born] - usual.centre - SMALLER[0], SMALLER[1]) - usual.log_density(size[born])
+    ratio += np.where(gone, np.log(GONE / lost), np.log((1 - GONE) / (1 - lost)))[born]
+    one, other = np.exp(ratio.clip(-20, 20)).reshape(2, -1)
+    pieces = PIECES * (one + other + one * other)
     # The odds of a shared mask in the first frame, shape (divisions,).
     larger = log_kernel_density(size, learnt.area.scale)[born] - usual.log_density(size[born])
     shared = SHARED / learnt.division.value * np.exp(larger.reshape(2, -1).sum(axis=0))
     first_frame = problem.frame[c.parent[births]] == 0
-    return cell[0] * cell[1] * np.where(first_frame, 1 / (1 + shared), 1.0)
+    return 1 / (1 + pieces + np.where(first_frame, shared, 0.0))
