@@ -28,6 +28,7 @@ SETTINGS = Prediction(
     permutations=79, class_permutations=19, l1_ratios=[0.5], alphas=10, half_samples=10, sensitivity=[]
 )
 FIELDS = Folds().null_strata
+GROUPS = tuple(Folds().groups)
 FUNCTION = "function_uptake"
 
 
@@ -112,9 +113,11 @@ def drawn(design: Design, seed: int) -> PairedData:
     return PairedData(obs, counts, genes, blank, blank, pd.DataFrame({FUNCTION: function}, index=names))
 
 
-def evidence_of(design: Design, seed: int, strata: tuple[str, ...] = tuple(FIELDS)) -> Evidence:
+def evidence_of(
+    design: Design, seed: int, strata: tuple[str, ...] = tuple(FIELDS), groups: tuple[str, ...] = GROUPS
+) -> Evidence:
     """Return the tables of the step of prediction on a drawn study."""
-    folds = Folds(null_strata=list(strata), inner=3)
+    folds = Folds(groups=list(groups), null_strata=list(strata), inner=3)
     task = PredictionTask(drawn(design, seed), None, None, folds, SETTINGS, seed)
     tables = predict_functions(task, threads=1).tables
     return Evidence(**{f.name: tables[f.name] for f in fields(Evidence) if f.name in tables})
@@ -133,9 +136,11 @@ def _warned(evidence: Evidence) -> bool:
     return any("plate" in sentence for sentence in answer_all(evidence)[0].caveats)
 
 
-def claimed(seed: int, design: Design, strata: tuple[str, ...] = tuple(FIELDS)) -> float:
+def claimed(
+    seed: int, design: Design, strata: tuple[str, ...] = tuple(FIELDS), groups: tuple[str, ...] = GROUPS
+) -> float:
     """Return whether expression is said to predict function within fields."""
-    return float(_claimed(evidence_of(design, seed, strata)))
+    return float(_claimed(evidence_of(design, seed, strata, groups)))
 
 
 def warned(seed: int, design: Design) -> float:
@@ -192,6 +197,7 @@ UNWARNED = "share of studies in which expression is said to predict function wit
 ANY = "mean share of groups without effect by which function is said to differ"
 SURVIVES = "share of studies in which expression is said to predict function, and no group explains it"
 TWO, SIX = Design(), Design(plates=6)
+MICE = Design(plates=48, fields=1, field_sd=0.0)
 AMONG = Design(columns=55)
 WEAK_AMONG = Design(function_sd=0.3, columns=55)
 WITHIN = Design(signal=0.4)
@@ -236,6 +242,26 @@ CLAIMS: tuple[Claim, ...] = (
         partial(claimed, design=TWO, strata=PLATE_IN_STRATA),
         200,
         at_most=0.065,
+    ),
+    Claim(
+        "groups.claimed.mice_in_folds_and_strata",
+        "48 mice of 5 cells that shift function and half of the genes, nothing within mice; mice are in folds.groups "
+        "and folds.null_strata",
+        CLAIMED,
+        partial(claimed, design=MICE, strata=("plate",), groups=("plate",)),
+        200,
+        at_most=0.065,
+        new=True,
+    ),
+    Claim(
+        "groups.claimed.mice_in_folds",
+        "48 mice of 5 cells that shift function and half of the genes, nothing within mice; in folds.groups only",
+        CLAIMED,
+        partial(claimed, design=MICE, groups=("plate",)),
+        100,
+        at_most=0.065,
+        harder=True,
+        new=True,
     ),
     Claim(
         "groups.claimed.signal_within_plates_in_strata",

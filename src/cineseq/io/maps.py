@@ -139,8 +139,8 @@ def _in_their_field(barcodes: pd.DataFrame, compartments: pd.DataFrame) -> pd.Se
         place, sample, name = _place(*first), barcodes.loc[first, "sample"], named[first]
         fields = compartments.loc[on_map == prefix + name, "fov"].tolist()
         msg = (
-            f"{place}: compartment '{name}' of sample '{sample}' is in several fields ({', '.join(fields[:3])}); say "
-            f"in a column fov which is meant, or write {fields[0]}/{name}."
+            f"{place}: several fields of sample '{sample}' ({', '.join(fields[:3])}) have a compartment '{name}', so "
+            f"the name is not unique: say in a column fov which field is meant, or write {fields[0]}/{name}."
         )
         raise UserError(msg)
     return named.mask(unclear, full)

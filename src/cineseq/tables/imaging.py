@@ -171,6 +171,9 @@ _EVENT_COLUMNS = (
     Column("confidence", "number", "Probability that the claim is right", low=0, high=1),
     Column("reason", "text", "The evidence"),
 )
+_JUDGE = Column(
+    "end_model", "text", "Model that judged this end, with its hash; missing elsewhere", missing=True, optional=True
+)
 EVENTS = Table(
     "events",
     "One row per link, division and unexplained end, with the confidence of tracking",
@@ -180,13 +183,7 @@ EVENTS = Table(
         _FOV,
         *_EVENT_COLUMNS,
         Column("edited", "truth", "Whether a manual edit decided it"),
-        Column(
-            "end_model",
-            "text",
-            "Model that judged this end, with its hash; missing elsewhere",
-            missing=True,
-            optional=True,
-        ),
+        _JUDGE,
     ),
 )
 CURATION = Table(
@@ -198,6 +195,7 @@ CURATION = Table(
         _FOV,
         Column("rank", "integer", "Rank from 1, the least certain event first", low=1),
         *_EVENT_COLUMNS,
+        _JUDGE,
         Column("strip", "text", "File of the film strip, in the field's folder strips"),
         Column("edit_if_right", "text", "Row for the table of edits that confirms it", missing=True),
         Column("edit_if_wrong", "text", "Row for the table of edits that undoes it", missing=True),

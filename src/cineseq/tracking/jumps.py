@@ -97,6 +97,7 @@ def find_jumps(
     reach = max(min(size / 2, spacing / 4), least_px)
     usual = float(np.median(np.concatenate([KDTree(points[b]).query(points[a])[0] for _, a, b in pairs])))
     found: dict[int, tuple[np.ndarray, int, int]] = {}
+    at_rest = 0
     for frame, before, after in pairs:
         p, q = points[before], points[after]
         still = _agreement(p, q, np.zeros(2), reach)
@@ -104,8 +105,10 @@ def find_jumps(
             best = _common(p, q, reach, np.array(extent))
             if best is not None and best[1] >= 2 * still:
                 found[frame] = best
-    moves = np.array([found[frame][0] if frame in found else np.zeros(2) for frame, *_ in pairs])
-    drift = np.median(moves, axis=0)
+        else:
+            at_rest += 1
+    # Steps that most pairs of frames share are a drift; pairs without a common step tell nothing of it.
+    drift = np.median([move for move, *_ in found.values()], axis=0) if len(found) > at_rest else np.zeros(2)
     least = max(reach, STEPS * usual) if not drift.any() else 2 * reach
     return tuple(
         Jump(frame, float(move[0] - drift[0]), float(move[1] - drift[1]), agree, cells, usual)

@@ -504,3 +504,19 @@ def test_modalities_that_are_not_read_and_cells_without_counts_are_serious_notic
     read = read_external_paired(path, External(modalities={"morphology": "shape"}))  # what the sentence says
     assert read.morphology.to_dict("list") == {"morphology_area": [1]}
     assert "not read" not in caplog.text
+
+
+@pytest.mark.parametrize("block", ["morphology", "embedding", "features", "function"])
+@pytest.mark.parametrize("prefix", ["", "X_"])
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix, pd.DataFrame])
+def test_tables_of_obsm_are_blocks_whatever_holds_them(tmp_path: Path, block: str, prefix: str, kind: type) -> None:
+    data = anndata.read_h5ad(make_h5ad(tmp_path / "a.h5ad", speed=[1.0, 2.0]))
+    del data.obsm["morphology"]
+    values = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+    data.obsm[prefix + block] = (
+        pd.DataFrame(values, index=data.obs_names, columns=["0", "1", "2"]) if kind is pd.DataFrame else kind(values)
+    )
+    data.write(tmp_path / "b.h5ad")
+    found = read_external_paired(tmp_path / "b.h5ad", External(function={"speed": "speed"}))
+    cells = cells_of_paired(found)
+    assert cells[[f"{block}_{k}" for k in range(3)]].to_numpy(float).tolist() == values.tolist()

@@ -328,7 +328,7 @@ def test_a_barcode_of_a_compartment_in_several_fields_is_refused_and_the_advice_
     head = "sample,fov,compartment_id,y_px,x_px,radius_px\n"
     cages = read_compartments([write(tmp_path / "cages.csv", f"{head}s,1,1,0,0,5\ns,2,1,0,0,5\n")])
     table = write(tmp_path / "b.csv", "sample,barcode,compartment_id\ns,A,1\n")
-    said = r"b\.csv, row 2: compartment '1' of sample 's' is in several fields \(1, 2\); say .* fov .* or write 1/1\."
+    said = r"b\.csv, row 2: several fields of sample 's' \(1, 2\) have a compartment '1', .* fov .* or write 1/1\."
     with pytest.raises(UserError, match=said):
         read_barcode_tables([table], cages)
     for text in ("sample,fov,barcode,compartment_id\ns,1,A,1\n", "sample,barcode,compartment_id\ns,A,1/1\n"):

@@ -226,3 +226,10 @@ def test_a_jump_is_no_step_of_a_cell_that_ends() -> None:
         tracks = track_table(objects.table, families, FieldOfView(), info)
         tables.append(end_features(objects, number, tracks)[0][["still", "still_frames", "starts", "starts_now"]])
     pd.testing.assert_frame_equal(*tables, atol=0.2)
+
+
+def test_a_jump_in_a_movie_of_three_frames_has_its_whole_length() -> None:
+    home = walk(12, 1, 0.0, np.random.default_rng(5))[0]
+    found = jumps_of([home, home + np.array([47.0, -22.0]), home + np.array([47.0, -22.0])])
+    np.testing.assert_allclose(found.pop(1), [47, -22], atol=1)
+    assert not found
