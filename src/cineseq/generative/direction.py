@@ -23,7 +23,7 @@ SPLITS = 5
 
 
 @dataclass(frozen=True)
-class Side:
+class Modality:
     """What is known of one modality.
 
     Attributes
@@ -73,15 +73,15 @@ class Direction:
     """The data of one direction: the modality that is given, the one that is generated, folds and classes."""
 
     name: str
-    source: Side
-    target: Side
+    source: Modality
+    target: Modality
     plan: FoldPlan
     classes: np.ndarray
     learning: Learning
 
     @classmethod
     def of(
-        cls, name: str, sides: dict[str, Side], plan: FoldPlan, classes: np.ndarray, learning: Learning
+        cls, name: str, sides: dict[str, Modality], plan: FoldPlan, classes: np.ndarray, learning: Learning
     ) -> Direction:
         """Return the direction that its name says."""
         source, target = name.split("_to_")
@@ -89,7 +89,7 @@ class Direction:
 
 
 @dataclass(frozen=True)
-class HeldOutGenes:
+class FoldGenes:
     """Genes of test cells.
 
     Attributes
@@ -111,7 +111,7 @@ class HeldOutGenes:
 
 
 @dataclass(frozen=True)
-class HeldOut:
+class JudgedFold:
     """Test cells of one fold, and what was predicted and generated for them.
 
     Attributes
@@ -141,7 +141,7 @@ class HeldOut:
     baseline: np.ndarray
     by_learner: dict[str, np.ndarray]
     learner: np.ndarray
-    genes: HeldOutGenes | None
+    genes: FoldGenes | None
     scores: dict[str, Scores]
     judged: dict[str, dict[tuple[str, str], float]]
     predicted: dict[str, dict[str, np.ndarray]]
@@ -187,7 +187,7 @@ def _shrinkage(data: Direction, train: np.ndarray, units: np.ndarray, latents: i
     return np.sqrt(np.clip(np.mean(ratios, axis=0), SMALLEST_RATIO, 1))
 
 
-def held_out(data: Direction, fold: int, samplers: tuple[str, ...], seed: int) -> HeldOut:
+def held_out(data: Direction, fold: int, samplers: tuple[str, ...], seed: int) -> JudgedFold:
     """Learn one direction in the training cells of a fold, and judge samplers by its test cells.
 
     Parameters
@@ -208,7 +208,7 @@ def held_out(data: Direction, fold: int, samplers: tuple[str, ...], seed: int) -
     mean = own.mean.choose(guesses, len(test))
     class_mean = _class_means(own.y, data.classes[train], data.classes[test])
     genes = _genes(data, train, own, x, mean, seed=seed) if data.target.genes else None
-    found = HeldOut(
+    found = JudgedFold(
         test=test,
         classes=data.classes[test],
         real=real,
@@ -265,7 +265,7 @@ def final_model(data: Direction, sampler: str, seed: int) -> DirectionModel:
 
 def _genes(
     data: Direction, train: np.ndarray, own: Learned, x: np.ndarray, mean: np.ndarray, *, seed: int
-) -> HeldOutGenes:
+) -> FoldGenes:
     """Return the genes of test cells, from the conditional mean of their latents."""
     part = own.target.parts[0]
     expected = part.inverse(mean)
@@ -274,7 +274,7 @@ def _genes(
         if data.target.counts is None
         else _counts(data, train, own, seed).draw(expected, x, stream(seed, "counts"))
     )
-    return HeldOutGenes(part.columns, expected.astype(np.float32), part.centre, counts)
+    return FoldGenes(part.columns, expected.astype(np.float32), part.centre, counts)
 
 
 def _counts(data: Direction, train: np.ndarray, own: Learned, seed: int) -> CountModel:
@@ -289,7 +289,7 @@ def _counts(data: Direction, train: np.ndarray, own: Learned, seed: int) -> Coun
 
 
 def _judged(
-    labels: np.ndarray, own: Learned, found: HeldOut, name: str, seed: int
+    labels: np.ndarray, own: Learned, found: JudgedFold, name: str, seed: int
 ) -> tuple[dict[tuple[str, str], float], dict[str, np.ndarray]]:
     """Return measures of one sample of the test cells beside those of baselines and of real cells."""
     order = stream(seed, "shuffled").permutation(len(found.test))
@@ -337,6 +337,6 @@ def _narrowed(blocks: Blocks) -> Blocks:
     return replace(blocks, parts=parts)
 
 
-def _kept_names(side: Side, blocks: Blocks) -> tuple[tuple[str, ...], ...]:
+def _kept_names(side: Modality, blocks: Blocks) -> tuple[tuple[str, ...], ...]:
     parts = zip(side.names, blocks.parts, strict=True)
     return tuple(tuple(names[k] for k in part.columns) for names, part in parts)

@@ -14,7 +14,7 @@ import cineseq
 from cineseq.config.prediction import Folds
 from cineseq.errors import UserError
 from cineseq.expression.normalise import Expression, expression_of
-from cineseq.generative.direction import Direction, HeldOut, Side, final_model, held_out
+from cineseq.generative.direction import Direction, JudgedFold, Modality, final_model, held_out
 from cineseq.generative.judge import pearson_within
 from cineseq.generative.means import AVERAGE, MEAN, Learning
 from cineseq.generative.model import DIRECTIONS, FORMAT, GenerativeModel
@@ -238,7 +238,7 @@ def report(found: Generated) -> dict[str, Any]:
     return {"lines": lines, "numbers": numbers}
 
 
-def _sides(data: PairedData, options: GenerateOptions) -> tuple[dict[str, Side], Expression | None]:
+def _sides(data: PairedData, options: GenerateOptions) -> tuple[dict[str, Modality], Expression | None]:
     """Return what is known of expression and of morphology, and the expression whose genes are generated.
 
     Raises
@@ -251,7 +251,7 @@ def _sides(data: PairedData, options: GenerateOptions) -> tuple[dict[str, Side],
     if not blocks:
         msg = "there is neither morphology nor an embedding that varies"
         raise NotEstimableError(msg)
-    morphology = Side(tuple(b.values for b in blocks), tuple(b.names for b in blocks), options.components)
+    morphology = Modality(tuple(b.values for b in blocks), tuple(b.names for b in blocks), options.components)
     if options.latents is not None:
         return {"morphology": morphology, "expression": _external(data, options.latents, options.latents_name)}, None
     expression = expression_of(data)
@@ -266,7 +266,7 @@ def _sides(data: PairedData, options: GenerateOptions) -> tuple[dict[str, Side],
         raise NotEstimableError(msg)
     countable = expression.kind == "counts" and expression.normalisation == "median"
     totals = np.asarray(expression.counts.sum(axis=1)).ravel()
-    genes = Side(
+    genes = Modality(
         (expression.log[:, kept].toarray(),),
         (tuple(expression.genes[kept].astype(str)),),
         options.components,
@@ -280,7 +280,7 @@ def _sides(data: PairedData, options: GenerateOptions) -> tuple[dict[str, Side],
     )
 
 
-def _external(data: PairedData, frame: pd.DataFrame, name: str) -> Side:
+def _external(data: PairedData, frame: pd.DataFrame, name: str) -> Modality:
     """Return a representation that was learned elsewhere; a UserError where it is not of these cells."""
     name = name or "the representation of expression"
     missing = data.obs.index.difference(frame.index)
@@ -288,7 +288,7 @@ def _external(data: PairedData, frame: pd.DataFrame, name: str) -> Side:
         msg = f"{name}: it has no row for {count(len(missing), 'cell')} such as '{missing[0]}'; give one row per cell."
         raise UserError(msg)
     values = frame.reindex(data.obs.index).to_numpy(np.float64)
-    return Side((values,), (tuple(map(str, frame.columns)),), values.shape[1])
+    return Modality((values,), (tuple(map(str, frame.columns)),), values.shape[1])
 
 
 def _judged_folds(plan: FoldPlan) -> set[int]:
@@ -296,7 +296,7 @@ def _judged_folds(plan: FoldPlan) -> set[int]:
     return set(range(int(np.searchsorted(sizes, min(ENOUGH_JUDGED, sizes[-1]))) + 1))
 
 
-def _total(parts: list[HeldOut], name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _total(parts: list[JudgedFold], name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return cells and, per cell, squared errors of a learner, of the training mean, and gain of it within class."""
     cells = np.concatenate([part.test for part in parts])
     rows: tuple[list[np.ndarray], ...] = ([], [], [])
@@ -309,7 +309,7 @@ def _total(parts: list[HeldOut], name: str) -> tuple[np.ndarray, np.ndarray, np.
     return cells, residual, baseline, inside
 
 
-def _direction_row(name: str, parts: list[HeldOut], plan: FoldPlan, sampler: str | None) -> dict[str, Any]:
+def _direction_row(name: str, parts: list[JudgedFold], plan: FoldPlan, sampler: str | None) -> dict[str, Any]:
     cells, residual, baseline, inside = _total(parts, "chosen")
     low, high = r2_interval(baseline - residual, baseline, plan.units[cells])
     learners = pd.Series(np.concatenate([part.learner for part in parts])).value_counts()
@@ -331,7 +331,7 @@ def _direction_row(name: str, parts: list[HeldOut], plan: FoldPlan, sampler: str
     }
 
 
-def _learner_rows(parts: dict[str, list[HeldOut]]) -> pd.DataFrame:
+def _learner_rows(parts: dict[str, list[JudgedFold]]) -> pd.DataFrame:
     rows = []
     for direction, found in parts.items():
         learners = np.concatenate([part.learner for part in found])
@@ -343,7 +343,7 @@ def _learner_rows(parts: dict[str, list[HeldOut]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(LEARNER_ROWS))
 
 
-def _sampler_rows(parts: dict[str, list[HeldOut]], *, enough: bool) -> list[dict[str, Any]]:
+def _sampler_rows(parts: dict[str, list[JudgedFold]], *, enough: bool) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for direction, found in parts.items():
         judged = [part for part in found if part.scores]
@@ -362,7 +362,7 @@ def _sampler_rows(parts: dict[str, list[HeldOut]], *, enough: bool) -> list[dict
     return rows
 
 
-def _judged_rows(parts: dict[str, list[HeldOut]], chosen: dict[str, str], classes: np.ndarray) -> pd.DataFrame:
+def _judged_rows(parts: dict[str, list[JudgedFold]], chosen: dict[str, str], classes: np.ndarray) -> pd.DataFrame:
     rows = []
     note = None if len(np.unique(classes)) > 1 else "not estimable: all cells are of one class"
     for direction, sampler in chosen.items():
@@ -386,7 +386,7 @@ def _judged_rows(parts: dict[str, list[HeldOut]], chosen: dict[str, str], classe
     return pd.DataFrame(rows, columns=list(JUDGED_ROWS))
 
 
-def _confusion_rows(parts: dict[str, list[HeldOut]], chosen: dict[str, str]) -> pd.DataFrame:
+def _confusion_rows(parts: dict[str, list[JudgedFold]], chosen: dict[str, str]) -> pd.DataFrame:
     frames = []
     for direction, sampler in chosen.items():
         for part in parts[direction]:
@@ -400,7 +400,7 @@ def _confusion_rows(parts: dict[str, list[HeldOut]], chosen: dict[str, str]) -> 
 
 
 def _gene_rows(
-    parts: list[HeldOut], sampler: str | None, expression: Expression | None, classes: np.ndarray
+    parts: list[JudgedFold], sampler: str | None, expression: Expression | None, classes: np.ndarray
 ) -> pd.DataFrame:
     """Return what is explained of each gene that was kept in every fold."""
     of_genes = [part.genes for part in parts if part.genes is not None]
@@ -431,7 +431,7 @@ def _gene_rows(
     return pd.DataFrame(found, columns=list(GENE_ROWS)).sort_values("r2", ascending=False, ignore_index=True)
 
 
-def _neighbour_rows(parts: list[HeldOut], sampler: str | None, names: np.ndarray) -> pd.DataFrame:
+def _neighbour_rows(parts: list[JudgedFold], sampler: str | None, names: np.ndarray) -> pd.DataFrame:
     frames = [
         pd.DataFrame(
             {
@@ -448,7 +448,7 @@ def _neighbour_rows(parts: list[HeldOut], sampler: str | None, names: np.ndarray
 
 
 def _latent_rows(
-    parts: dict[str, list[HeldOut]], chosen: dict[str, str], names: np.ndarray, classes: np.ndarray
+    parts: dict[str, list[JudgedFold]], chosen: dict[str, str], names: np.ndarray, classes: np.ndarray
 ) -> pd.DataFrame:
     frames = []
     for direction, sampler in chosen.items():
