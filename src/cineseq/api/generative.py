@@ -52,6 +52,26 @@ def generate(
     Samples are the model's, not measurements: read the card before anything is concluded from them. Residuals around a
     cross-fitted conditional mean are drawn from held-out cells, or from a flow (Lipman et al., ICLR 2023) where cells
     that were held out show that it is better.
+
+    Examples
+    --------
+    >>> import anndata, numpy as np, pandas as pd
+    >>> import cineseq as cs
+    >>> from cineseq.config.prediction import Folds
+    >>> from cineseq.generative.means import Learning
+    >>> from cineseq.generative.study import GenerateOptions, generate_study
+    >>> from cineseq.io.adata import paired_of
+    >>> rng = np.random.default_rng(1)
+    >>> state = rng.normal(size=60)
+    >>> counts = rng.poisson(np.exp(2 + 0.5 * state[:, None] * (np.arange(12) < 6))).astype(float)
+    >>> obs = pd.DataFrame({"sample": np.repeat(list("abcdef"), 10)}, index=[f"cell{k}" for k in range(60)])
+    >>> shape = pd.DataFrame({"morphology_area_um2": state, "morphology_other": rng.normal(size=60)}, index=obs.index)
+    >>> adata = anndata.AnnData(counts, obs=obs, obsm={"X_morphology": shape})
+    >>> options = GenerateOptions(Folds(), learning=Learning(("ridge",)), min_pairs=60, min_flow=None)
+    >>> models = generate_study(paired_of(adata, "example"), options).models
+    >>> made = cs.generate(models["expression_to_morphology"], adata, "expression_to_morphology", samples=2)
+    >>> made.shape, made.var_names.tolist()
+    ((120, 2), ['morphology_area_um2', 'morphology_other'])
     """
     check_whole_number("seed", seed, 0, LARGEST_SEED)
     check_whole_number("samples", samples, 1)
