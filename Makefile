@@ -10,7 +10,7 @@ SNAKEMAKE = $(RUN)/snakemake --cores all
 # Bytecode is kept even if the shell forbids it: otherwise every job would compile all its imports again.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: install demo test test-all bench-imaging bench-tracking bench-lineage bench-prediction bench-expression bench-truth bench-measurements bench-inputs bench-workflow lint format docs docs-pictures notebooks models config lock clean help
+.PHONY: install demo test test-all bench-imaging bench-tracking bench-lineage bench-prediction bench-expression bench-truth bench-measurements bench-generative bench-inputs bench-workflow lint format docs docs-pictures notebooks models config lock clean help
 
 help:
 	@echo "make install   create the locked environment in .venv"
@@ -23,6 +23,7 @@ help:
 	@echo "make bench-expression   time and memory of clustering 100,000 cells and of ranking genes, compared with scanpy"
 	@echo "make bench-truth   measure what the claims are worth in simulated studies whose truth is planted (hours)"
 	@echo "make bench-measurements   measure function scores, ends of tracks and pairs against a planted truth (an hour)"
+	@echo "make bench-generative   measure explained shares and generated cells against a planted truth (hours)"
 	@echo "make bench-inputs   read 1,000 spoilt inputs in 28 formats and count what happens (minutes)"
 	@echo "make bench-workflow   score the planning of large studies and the check of large tables (minutes)"
 	@echo "make lint      check the code as .ci/run does (make format fixes what can be fixed)"
@@ -66,6 +67,9 @@ bench-truth: $(VENV)/.installed
 
 bench-measurements: $(VENV)/.installed
 	OMP_NUM_THREADS=1 $(RUN)/python benchmarks/bench_measurements.py
+
+bench-generative: $(VENV)/.installed
+	OMP_NUM_THREADS=1 PYTHONPATH=benchmarks $(RUN)/python benchmarks/bench_generative.py --jobs 1
 
 bench-inputs: $(VENV)/.installed
 	OMP_NUM_THREADS=1 $(RUN)/python benchmarks/bench_inputs.py

@@ -29,6 +29,7 @@ _MODULES = {
     "predict": "cineseq.api.analysis",
     "compare_sisters": "cineseq.api.sisters",
     "explain": "cineseq.api.analysis",
+    "generate": "cineseq.api.generative",
 }
 """Where each function of the interface is; importing the package alone loads none of them."""
 

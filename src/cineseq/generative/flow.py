@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from scipy.special import expit
@@ -51,7 +52,7 @@ class Flow:
 
     def _carried(self, state: np.ndarray, condition: np.ndarray) -> np.ndarray:
         # Heun's method from time 0 to 1.
-        step = np.float32(1 / SOLVER_STEPS)
+        step = 1 / SOLVER_STEPS
         for number in range(SOLVER_STEPS):
             first = self._velocity(state, number * step, condition)
             second = self._velocity(state + step * first, (number + 1) * step, condition)
@@ -95,7 +96,7 @@ def fit_flow(condition: np.ndarray, residuals: np.ndarray, units: np.ndarray, se
     width = residuals.shape[1]
     with seeded(seed) as device:
         sizes = [width + 2 * FREQUENCIES + condition.shape[1], *[HIDDEN] * DEPTH]
-        layers = [part for a, b in zip(sizes[:-1], sizes[1:], strict=True) for part in (nn.Linear(a, b), nn.SiLU())]
+        layers = [part for a, b in pairwise(sizes) for part in (nn.Linear(a, b), nn.SiLU())]
         net = nn.Sequential(*layers, nn.Linear(HIDDEN, width)).to(device)
         slow = [p.detach().clone() for p in net.parameters()]
         optimiser = torch.optim.AdamW(net.parameters(), lr=RATE, weight_decay=DECAY)

@@ -8,7 +8,7 @@ from scipy.spatial.distance import cdist
 from cineseq.statistics.metrics import area_under_curve
 
 SAMPLES = 39
-"""Of as many samples, the 80 % interval is from the 4th to the 36th and the 95 % interval from the first to the last."""
+"""Samples per cell: the 80 % interval is from the 4th to the 36th, the 95 % interval from the first to the last."""
 FOLDS = 3
 CONDITIONS = 10
 """Principal components of the condition that the classifier sees."""

@@ -21,7 +21,7 @@ RATE = 4e-3
 DECAY = 0.1
 BATCH = 256
 EPOCHS = 30
-STEPS = (150, 2500)
+STEPS = (100, 2500)
 """Fewest and most steps of optimisation, whatever the number of cells."""
 CHUNK = 4096
 

@@ -14,6 +14,7 @@ from cineseq.prediction.crossval.transform import SMALLEST_DEVIATION, kept_genes
 COMPONENTS = 50
 MAX_COLUMNS = 2000
 MIN_DETECTED = 0.05
+FEWEST_AXES = 2
 
 
 @dataclass(frozen=True)
@@ -103,19 +104,30 @@ def fit(
         msg = "nothing varies between the training cells"
         raise NotEstimableError(msg)
     columns, fill, centre, scale = columns[varies], fill[varies], centre[varies], scale[varies]
-    axes = principal_axes((own[:, varies] - centre) / scale, components)
+    axes = principal_axes((own[:, varies] - centre) / scale, components, beyond_noise=genes)
     return Representation(columns, fill, centre, scale, axes)
 
 
-def principal_axes(standardised: np.ndarray, components: int) -> np.ndarray:
+def principal_axes(standardised: np.ndarray, components: int, *, beyond_noise: bool = False) -> np.ndarray:
     """Return orthonormal axes of largest variance of centred columns, shape (columns, components).
+
+    With ``beyond_noise``, axes end where columns that are independent would have as large ones by chance, but two are
+    kept: scores along axes of noise are larger in the cells that the axes were fitted to than in others.
 
     The smaller of the two products of the columns is decomposed. Each axis points to where its largest entry is
     positive, so that results do not depend on the machine.
+
+    References
+    ----------
+    Marchenko and Pastur, Mat. Sb. 72 (1967) 507 (largest variance of independent columns).
     """
     wide = standardised.shape[1] > len(standardised)
     values, vectors = np.linalg.eigh(standardised @ standardised.T if wide else standardised.T @ standardised)
     seen = values > values[-1] * 1e-10
+    if beyond_noise:
+        cells, columns = standardised.shape
+        edge = (1 + np.sqrt(columns / cells)) ** 2 * cells * np.square(standardised).mean()
+        seen &= (values > edge) | (np.arange(len(values)) >= len(values) - FEWEST_AXES)
     values, vectors = values[seen][::-1][:components], vectors[:, seen][:, ::-1][:, :components]
     axes = (standardised.T @ vectors) / np.sqrt(values) if wide else vectors
     largest = np.abs(axes).argmax(axis=0)

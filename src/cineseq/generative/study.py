@@ -2,19 +2,57 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
+from typing import Any
 
+import joblib
 import numpy as np
 import pandas as pd
 
+import cineseq
 from cineseq.config.prediction import Folds
-from cineseq.generative.means import Learning
-from cineseq.generative.model import GenerativeModel
+from cineseq.errors import UserError
+from cineseq.expression.normalise import Expression, expression_of
+from cineseq.generative.direction import Direction, JudgedFold, Modality, final_model, held_out
+from cineseq.generative.judge import pearson_within
+from cineseq.generative.means import AVERAGE, MEAN, Learning
+from cineseq.generative.model import DIRECTIONS, FORMAT, GenerativeModel
+from cineseq.generative.samplers import BASELINES, FLOW, choose
 from cineseq.io.paired import PairedData
+from cineseq.prediction.crossval.feature_blocks import class_labels, frame_block
+from cineseq.prediction.crossval.folds import FoldPlan, NotEstimableError, plan_folds
+from cineseq.prediction.crossval.out_of_fold import workers
+from cineseq.statistics.metrics import centred, r2, r2_interval
+from cineseq.statistics.streams import child_seed
+from cineseq.text import clean, count, interval, listed, percent
 
+logger = logging.getLogger(__name__)
 FEWEST_PAIRS = 200
 """Fewest cells for which a generator is learned; with fewer, means and baselines only."""
-DIRECTIONS = ("morphology_to_expression", "expression_to_morphology")
+ENOUGH_JUDGED = 1000
+"""Folds are judged until as many held-out cells were."""
+LEARNER_ROWS = ("direction", "learner", "targets", "r2", "r2_within_class")
+SAMPLER_ROWS = ("direction", "sampler", "n", "c2st", "energy_score", "coverage_80", "coverage_95", "chosen", "note")
+DIRECTION_ROWS = (
+    "direction",
+    "n",
+    "groups",
+    "grouped_by",
+    "latents",
+    "learner",
+    "sampler",
+    "r2",
+    "r2_low",
+    "r2_high",
+    "r2_within_class",
+    "r2_class",
+    "note",
+)
+JUDGED_ROWS = ("direction", "measure", "source", "value", "note")
+CONFUSION_ROWS = ("direction", "source", "true", "predicted", "cells")
+GENE_ROWS = ("gene", "r2", "pearson_within_class", "variance_ratio")
+NEIGHBOUR_ROWS = ("track_id", "neighbour", "distance", "pair_match_rank")
 
 
 @dataclass(frozen=True)
@@ -39,8 +77,6 @@ class GenerateOptions:
         Fewest cells for which a generator is learned.
     min_flow
         Fewest cells for which flow matching is tried; None: never.
-    samples
-        Samples of every cell by which intervals and scores are estimated.
     latents
         A representation of expression that was learned elsewhere, one row per cell of the data, indexed by
         ``track_id``; None: principal components learned in the training cells.
@@ -56,41 +92,40 @@ class GenerateOptions:
     class_column: str = "condition"
     min_pairs: int = FEWEST_PAIRS
     min_flow: int | None = 1000
-    samples: int = 20
     latents: pd.DataFrame | None = None
     latents_name: str = ""
 
 
 @dataclass(frozen=True)
 class Generated:
-    """What was generated, and how far to believe it. All tables are of held-out cells.
+    """What was generated, and how far to believe it. All numbers are of held-out cells.
 
     Attributes
     ----------
     directions
         One row per direction: ``direction``, ``n``, ``groups``, ``grouped_by``, ``latents``, ``learner`` (chosen for
-        most latents), ``sampler``, ``r2``, ``r2_low``, ``r2_high``, ``r2_within``, ``r2_within_class``, ``note``.
+        most latents), ``sampler``, ``r2`` of the latents together with its interval ``r2_low`` and ``r2_high``,
+        ``r2_within_class``, ``r2_class`` (of the class mean alone), ``note``.
     learners
-        One row per direction and learner (with ``class_mean``): ``direction``, ``learner``, ``targets`` (for which it
-        was chosen), ``r2``, ``r2_within``, ``r2_within_class``.
+        One row per direction and learner (with ``class_mean`` and ``chosen``): ``targets`` is how many latents it was
+        chosen for, over the folds.
     samplers
-        One row per direction and sampler: ``direction``, ``sampler``, ``n``, ``c2st``, ``energy_score``,
-        ``coverage_80``, ``coverage_95``, ``chosen``, ``note``.
+        One row per direction and sampler: area under the curve of the classifier two-sample test, energy score,
+        coverage of 80 and 95 % intervals, whether it was ``chosen``.
     judged
-        One row per direction, measure and source (``generated``, ``class_mean``, ``shuffled``, ``real``):
-        ``direction``, ``measure``, ``source``, ``value``, ``note``.
+        One row per direction, measure and source (``generated``, ``class_mean``, ``shuffled``, ``real``).
     confusion
-        One row per source, true and predicted class: ``source``, ``true``, ``predicted``, ``cells``; of the classifier
-        that was trained on real expression.
+        One row per direction, source, true and predicted class: number of ``cells``; the classifier was trained on real
+        cells.
     genes
-        One row per gene: ``gene``, ``r2``, ``pearson_within_class``, ``variance_ratio`` (generated to measured counts;
-        missing without counts).
+        One row per gene: ``gene``, ``r2``, ``pearson_within_class``, ``variance_ratio`` (of generated to measured
+        counts; missing without counts).
     neighbours
-        One row per cell: ``track_id``, ``neighbour`` (the real held-out cell whose morphology is nearest to what was
-        generated from the cell's expression), ``distance``, ``pair_match_rank`` (0 to 1; .5 is chance).
+        One row per judged cell: ``neighbour`` is the real held-out cell whose morphology is nearest to what was
+        generated from the cell's expression, ``pair_match_rank`` 0 to 1 (.5 is chance).
     latents
-        Real and generated latents on common axes: ``direction``, ``track_id``, ``source`` (``real``, ``generated``),
-        ``latent_0``, ``latent_1``, ...
+        Real and generated latents of one fold on its axes: ``direction``, ``track_id``, ``source`` (``real``,
+        ``generated``), ``class``, ``latent_0``, ``latent_1``, ...
     models
         Model of each direction, learned in all cells; empty where there are too few.
     notes
@@ -113,18 +148,364 @@ def generate_study(data: PairedData, options: GenerateOptions) -> Generated:
     """Learn and judge the generation of each modality from the other, in held-out groups of cells.
 
     If nothing is estimable, tables are empty and ``notes`` give the reason.
+
+    Raises
+    ------
+    UserError
+        When the representation of the options does not hold the cells, or a column is missing.
     """
-    raise NotImplementedError
+    seen = pd.concat([data.morphology, data.embedding, data.features], axis=1).notna().any(axis=1).to_numpy(bool)
+    data = data.subset(seen)
+    try:
+        sides, expression = _sides(data, options)
+        plan = plan_folds(data.obs, options.folds)
+    except NotEstimableError as reason:
+        logger.warning("Not estimable: %s.", reason)
+        return _not_estimable(f"not estimable: {reason}")
+    classes = class_labels(data.obs, options.class_column)
+    notes = list(plan.notes)
+    enough = len(data.obs) >= options.min_pairs
+    if not enough:
+        notes.append(
+            f"{count(len(data.obs), 'paired cell')} are fewer than {count(options.min_pairs)}: no generator is "
+            "learned, only conditional means and baselines."
+        )
+    if options.latents is not None:
+        notes.append(
+            f"Expression is represented by {options.latents_name or 'a representation'} of the user, which was learned "
+            "elsewhere: whether these cells were among its training cells is not known, and held-out numbers hold only "
+            "if they were not."
+        )
+    judged = _judged_folds(plan)
+    directions = {name: Direction.of(name, sides, plan, classes, options.learning) for name in DIRECTIONS}
+    # Every direction and fold; the folds that are judged also draw samples.
+    flow = enough and options.min_flow is not None and len(data.obs) >= options.min_flow
+    names = (*BASELINES, *([FLOW] if flow else []))
+    tasks = [(name, fold) for name in DIRECTIONS for fold in range(plan.folds)]
+    calls = (
+        joblib.delayed(held_out)(
+            directions[name], fold, names if fold in judged else (), child_seed(options.seed, name, str(fold))
+        )
+        for name, fold in tasks
+    )
+    done = dict(zip(tasks, workers(options.threads)(calls), strict=True))
+    parts = {name: [done[name, fold] for fold in range(plan.folds)] for name in DIRECTIONS}
+    samplers = _sampler_rows(parts, enough=enough)
+    chosen = {row["direction"]: str(row["sampler"]) for row in samplers if row["chosen"]}
+    rows = [_direction_row(name, found, plan, chosen.get(name)) for name, found in parts.items()]
+    models = {}
+    if enough:
+        finals = (
+            joblib.delayed(final_model)(directions[name], chosen[name], child_seed(options.seed, name, "final"))
+            for name in DIRECTIONS
+        )
+        for name, made in zip(DIRECTIONS, workers(options.threads)(finals), strict=True):
+            card = _card(name, rows, samplers, plan, options) | {
+                "genes": sum(map(len, made.target_names if name == DIRECTIONS[0] else made.source_names)),
+                "features": sum(map(len, made.source_names if name == DIRECTIONS[0] else made.target_names)),
+            }
+            models[name] = GenerativeModel(card, {name: made})
+    return Generated(
+        pd.DataFrame(rows, columns=list(DIRECTION_ROWS)),
+        _learner_rows(parts),
+        pd.DataFrame(samplers, columns=list(SAMPLER_ROWS)),
+        _judged_rows(parts, chosen, classes),
+        _confusion_rows(parts, chosen),
+        _gene_rows(parts[DIRECTIONS[0]], chosen.get(DIRECTIONS[0]), expression, classes),
+        _neighbour_rows(parts[DIRECTIONS[1]], chosen.get(DIRECTIONS[1]), data.obs.index.to_numpy(str)),
+        _latent_rows(parts, chosen, data.obs.index.to_numpy(str), classes),
+        models,
+        tuple(notes),
+    )
 
 
-def report(found: Generated) -> dict[str, object]:
+def report(found: Generated) -> dict[str, Any]:
     """Return the report of the step: sentences and numbers."""
-    raise NotImplementedError
+    lines = list(found.notes)
+    numbers: dict[str, Any] = {}
+    for row in found.directions.to_dict("records"):
+        name = str(row["direction"])
+        lines.append(
+            f"{name.replace('_', ' ')}: {percent(row['r2'])} {interval(row['r2_low'], row['r2_high'], percent)} of the "
+            f"variance of {count(row['latents'], 'latent')} in held-out groups by the conditional mean "
+            f"({percent(row['r2_within_class'])} within class, {percent(row['r2_class'])} by the class mean alone); "
+            + (f"samples are by {row['sampler']}." if isinstance(row["sampler"], str) else "no samples.")
+        )
+        numbers |= {f"{name}.{key}": clean(row[key]) for key in ("n", "r2", "r2_low", "r2_high", "r2_within_class")}
+    for row in found.samplers.to_dict("records"):
+        keys = ("c2st", "energy_score", "coverage_80", "coverage_95")
+        numbers |= {f"{row['direction']}.{row['sampler']}.{key}": clean(row[key]) for key in keys}
+    return {"lines": lines, "numbers": numbers}
 
 
-def _rows(columns: list[str], rows: list[dict[str, object]]) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=columns)
+def _sides(data: PairedData, options: GenerateOptions) -> tuple[dict[str, Modality], Expression | None]:
+    """Return what is known of expression and of morphology, and the expression whose genes are generated.
+
+    Raises
+    ------
+    NotEstimableError
+        When one of them is missing.
+    """
+    frames = (pd.concat([data.morphology, data.features], axis=1), data.embedding)
+    blocks = [block for block in map(frame_block, frames) if block is not None]
+    if not blocks:
+        msg = "there is neither morphology nor an embedding that varies"
+        raise NotEstimableError(msg)
+    morphology = Modality(tuple(b.values for b in blocks), tuple(b.names for b in blocks), options.components)
+    if options.latents is not None:
+        return {"morphology": morphology, "expression": _external(data, options.latents, options.latents_name)}, None
+    expression = expression_of(data)
+    if expression is None or not expression.log.nnz:
+        msg = "there is no expression"
+        raise NotEstimableError(msg)
+    # No gene that a training fold could keep is left out: it would be detected in enough of its cells.
+    least = options.learning.min_detected * len(data.obs) / 2
+    kept = np.flatnonzero(expression.log.getnnz(axis=0) >= max(1, least))
+    if not len(kept):
+        msg = f"no gene is expressed in {percent(options.learning.min_detected, 0)} of the cells"
+        raise NotEstimableError(msg)
+    countable = expression.kind == "counts" and expression.normalisation == "median"
+    totals = np.asarray(expression.counts.sum(axis=1)).ravel()
+    genes = Modality(
+        (expression.log[:, kept].toarray(),),
+        (tuple(expression.genes[kept].astype(str)),),
+        options.components,
+        genes=True,
+        counts=expression.counts[:, kept] if countable else None,
+        libraries=totals,
+        typical=float(np.median(totals[totals > 0])) if countable else 0.0,
+    )
+    return {"morphology": morphology, "expression": genes}, expression.columns(
+        np.isin(range(len(expression.genes)), kept)
+    )
 
 
-def _class_codes(labels: np.ndarray) -> np.ndarray:
-    return np.unique(labels, return_inverse=True)[1]
+def _external(data: PairedData, frame: pd.DataFrame, name: str) -> Modality:
+    """Return a representation that was learned elsewhere; a UserError where it is not of these cells."""
+    name = name or "the representation of expression"
+    missing = data.obs.index.difference(frame.index)
+    if len(missing):
+        msg = f"{name}: it has no row for {count(len(missing), 'cell')} such as '{missing[0]}'; give one row per cell."
+        raise UserError(msg)
+    values = frame.reindex(data.obs.index).to_numpy(np.float64)
+    return Modality((values,), (tuple(map(str, frame.columns)),), values.shape[1])
+
+
+def _judged_folds(plan: FoldPlan) -> set[int]:
+    sizes = np.cumsum(np.bincount(plan.fold))
+    return set(range(int(np.searchsorted(sizes, min(ENOUGH_JUDGED, sizes[-1]))) + 1))
+
+
+def _total(parts: list[JudgedFold], name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return cells and, per cell, squared errors of a learner, of the training mean, and gain of it within class."""
+    cells = np.concatenate([part.test for part in parts])
+    rows: tuple[list[np.ndarray], ...] = ([], [], [])
+    for part in parts:
+        errors = part.real - part.by_learner[name], part.real - part.baseline
+        rows[0].append(np.square(errors[0]).sum(axis=1))
+        rows[1].append(np.square(errors[1]).sum(axis=1))
+        rows[2].append(np.column_stack([np.square(centred(e, part.classes)).sum(axis=1) for e in errors]))
+    residual, baseline, inside = (np.concatenate(kind) for kind in rows)
+    return cells, residual, baseline, inside
+
+
+def _direction_row(name: str, parts: list[JudgedFold], plan: FoldPlan, sampler: str | None) -> dict[str, Any]:
+    cells, residual, baseline, inside = _total(parts, "chosen")
+    low, high = r2_interval(baseline - residual, baseline, plan.units[cells])
+    learners = pd.Series(np.concatenate([part.learner for part in parts])).value_counts()
+    of_class = _total(parts, "class_mean")[1]
+    return {
+        "direction": name,
+        "n": len(cells),
+        "groups": plan.groups,
+        "grouped_by": plan.grouped_by,
+        "latents": int(np.median([part.real.shape[1] for part in parts])),
+        "learner": str(learners.index[0]),
+        "sampler": sampler,
+        "r2": float(1 - residual.sum() / baseline.sum()),
+        "r2_low": low,
+        "r2_high": min(high, 1.0),
+        "r2_within_class": float(1 - inside[:, 0].sum() / inside[:, 1].sum()),
+        "r2_class": float(1 - of_class.sum() / baseline.sum()),
+        "note": "none found" if not low > 0 else None,
+    }
+
+
+def _learner_rows(parts: dict[str, list[JudgedFold]]) -> pd.DataFrame:
+    rows = []
+    for direction, found in parts.items():
+        learners = np.concatenate([part.learner for part in found])
+        for name in found[0].by_learner:
+            _, residual, baseline, inside = _total(found, name)
+            of_all = {"r2": 1 - residual.sum() / baseline.sum()}
+            of_all["r2_within_class"] = 1 - inside[:, 0].sum() / inside[:, 1].sum()
+            rows.append({"direction": direction, "learner": name, "targets": int((learners == name).sum())} | of_all)
+    return pd.DataFrame(rows, columns=list(LEARNER_ROWS))
+
+
+def _sampler_rows(parts: dict[str, list[JudgedFold]], *, enough: bool) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    for direction, found in parts.items():
+        judged = [part for part in found if part.scores]
+        sizes = np.array([len(part.test) for part in judged])
+        mean = {
+            name: {key: float(np.average([part.scores[name][key] for part in judged], weights=sizes)) for key in keys}
+            for name, keys in judged[0].scores.items()
+        }
+        best = choose({name: (scores["c2st"], scores["energy_score"]) for name, scores in mean.items()})
+        rows += [
+            {"direction": direction, "sampler": name, "n": int(sizes.sum()), "chosen": name == best, "note": None}
+            | scores
+            | ({} if enough else {"note": "a baseline only: too few cells for a generator"})
+            for name, scores in mean.items()
+        ]
+    return rows
+
+
+def _judged_rows(parts: dict[str, list[JudgedFold]], chosen: dict[str, str], classes: np.ndarray) -> pd.DataFrame:
+    rows = []
+    note = None if len(np.unique(classes)) > 1 else "not estimable: all cells are of one class"
+    for direction, sampler in chosen.items():
+        judged = [part for part in parts[direction] if part.scores]
+        sizes = [len(part.test) for part in judged]
+        for key in judged[0].judged[sampler]:
+            measure, source = key
+            values = np.array([part.judged[sampler][key] for part in judged])
+            known = np.isfinite(values)
+            value = float(np.average(values[known], weights=np.array(sizes)[known])) if known.any() else np.nan
+            of_class = measure in {"macro_f1", "purity"}
+            rows.append(
+                {
+                    "direction": direction,
+                    "measure": measure,
+                    "source": source,
+                    "value": value,
+                    "note": note if of_class else None,
+                }
+            )
+    return pd.DataFrame(rows, columns=list(JUDGED_ROWS))
+
+
+def _confusion_rows(parts: dict[str, list[JudgedFold]], chosen: dict[str, str]) -> pd.DataFrame:
+    frames = []
+    for direction, sampler in chosen.items():
+        for part in parts[direction]:
+            for source, predicted in part.predicted.get(sampler, {}).items():
+                frame = pd.DataFrame({"true": part.classes, "predicted": predicted})
+                frames.append(frame.assign(direction=direction, source=source))
+    if not frames:
+        return pd.DataFrame(columns=list(CONFUSION_ROWS))
+    whole = pd.concat(frames).groupby(list(CONFUSION_ROWS[:-1]), sort=True).size()
+    return whole.rename("cells").reset_index()
+
+
+def _gene_rows(
+    parts: list[JudgedFold], sampler: str | None, expression: Expression | None, classes: np.ndarray
+) -> pd.DataFrame:
+    """Return what is explained of each gene that was kept in every fold."""
+    of_genes = [part.genes for part in parts if part.genes is not None]
+    if expression is None or not of_genes:
+        return pd.DataFrame(columns=list(GENE_ROWS))
+    kept = of_genes[0].columns
+    for other in of_genes[1:]:
+        kept = np.intersect1d(kept, other.columns)
+    real = np.asarray(expression.log[:, kept].toarray(), dtype=np.float64)
+    predicted, baseline = np.zeros_like(real), np.zeros_like(real)
+    drawn, rows = [], []
+    for part, genes in zip(parts, of_genes, strict=True):
+        at = np.searchsorted(genes.columns, kept)
+        predicted[part.test], baseline[part.test] = genes.expected[:, at], genes.mean[at]
+        if genes.counts is not None:
+            drawn.append(genes.counts[:, at])
+            rows.append(part.test)
+    ratio = np.full(len(kept), np.nan)
+    if drawn and sampler is not None:
+        measured = expression.counts[np.concatenate(rows)][:, kept].toarray().var(axis=0)
+        ratio = np.where(measured > 0, np.vstack(drawn).var(axis=0) / np.where(measured > 0, measured, 1), np.nan)
+    found = {
+        "gene": expression.genes[kept].astype(str),
+        "r2": np.asarray(r2(real - predicted, real - baseline)),
+        "pearson_within_class": pearson_within(real, predicted, classes),
+        "variance_ratio": ratio,
+    }
+    return pd.DataFrame(found, columns=list(GENE_ROWS)).sort_values("r2", ascending=False, ignore_index=True)
+
+
+def _neighbour_rows(parts: list[JudgedFold], sampler: str | None, names: np.ndarray) -> pd.DataFrame:
+    frames = [
+        pd.DataFrame(
+            {
+                "track_id": names[part.test],
+                "neighbour": names[part.test[part.neighbours[sampler][0]]],
+                "distance": part.neighbours[sampler][1],
+                "pair_match_rank": part.ranks,
+            }
+        )
+        for part in parts
+        if sampler is not None and sampler in part.neighbours
+    ]
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(NEIGHBOUR_ROWS))
+
+
+def _latent_rows(
+    parts: dict[str, list[JudgedFold]], chosen: dict[str, str], names: np.ndarray, classes: np.ndarray
+) -> pd.DataFrame:
+    frames = []
+    for direction, sampler in chosen.items():
+        part = next(part for part in parts[direction] if part.scores)
+        for source, values in (("real", part.real), ("generated", part.samples[sampler])):
+            frame = pd.DataFrame(values, columns=[f"latent_{k}" for k in range(values.shape[1])])
+            frame.insert(0, "direction", direction)
+            frame.insert(1, "track_id", names[part.test])
+            frame.insert(2, "source", source)
+            frame.insert(3, "class", classes[part.test])
+            frames.append(frame)
+    return (
+        pd.concat(frames, ignore_index=True)
+        if frames
+        else pd.DataFrame(columns=["direction", "track_id", "source", "class"])
+    )
+
+
+def _card(
+    name: str, rows: list[dict[str, Any]], samplers: list[dict[str, Any]], plan: FoldPlan, options: GenerateOptions
+) -> dict[str, Any]:
+    row = next(row for row in rows if row["direction"] == name)
+    best = next(row for row in samplers if row["direction"] == name and row["chosen"])
+    return {
+        "format": FORMAT,
+        "cineseq": cineseq.__version__,
+        "direction": name,
+        "cells": row["n"],
+        "groups": plan.groups,
+        "grouped_by": plan.grouped_by,
+        "folds": plan.folds,
+        "learner": row["learner"],
+        "sampler": best["sampler"],
+        "r2": clean(row["r2"]),
+        "r2_within_class": clean(row["r2_within_class"]),
+        "c2st": clean(best["c2st"]),
+        "energy_score": clean(best["energy_score"]),
+        "representation": options.latents_name or "principal components",
+        "class_column": options.class_column,
+        "seed": options.seed,
+        "learners": listed([*options.learning.learners, AVERAGE, MEAN]),
+    }
+
+
+def _not_estimable(reason: str) -> Generated:
+    def blank(columns: tuple[str, ...]) -> pd.DataFrame:
+        return pd.DataFrame(columns=list(columns))
+
+    return Generated(
+        directions=blank(DIRECTION_ROWS),
+        learners=blank(LEARNER_ROWS),
+        samplers=blank(SAMPLER_ROWS),
+        judged=blank(JUDGED_ROWS),
+        confusion=blank(CONFUSION_ROWS),
+        genes=blank(GENE_ROWS),
+        neighbours=blank(NEIGHBOUR_ROWS),
+        latents=blank(("direction", "track_id", "source", "class")),
+        models={},
+        notes=(reason,),
+    )

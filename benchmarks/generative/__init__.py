@@ -1,0 +1,1 @@
+"""Claims on explained shares and generated cells."""
