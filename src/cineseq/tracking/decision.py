@@ -50,6 +50,9 @@ REAL = 0.5
 """Least probability that a division is one cell that becomes two."""
 MOST_CHOICES = 4
 """Most times that events are chosen: again without divisions of which a daughter is a piece of a mask."""
+SLOPE, RAISE, FALL, FALLS_FROM = 0.411, 0.590, 0.481, -4.5
+"""Calibration of log odds: they are shrunk by the first and raised by the second; the third is taken off for each unit
+of the log of the mean doubt above the fourth."""
 DOUBT = 1e-4
 """Smallest mean doubt of a movie that is told from none."""
 
@@ -243,8 +246,7 @@ def calibrated(probability: np.ndarray, doubt: float) -> np.ndarray:
     """
     inside = np.clip(probability, 1e-25, 1 - 1e-16)  # of which log odds are finite
     log_odds = np.log(inside) - np.log1p(-inside)
-    level = np.log(doubt + DOUBT)
-    shrunk = np.exp(-0.6855 + 0.0358 * level) * log_odds + 0.587 - 0.554 * max(0.0, level + 4.5)
+    shrunk = SLOPE * log_odds + RAISE - FALL * max(0.0, np.log(doubt + DOUBT) - FALLS_FROM)
     return np.where(probability > 0, 1 / (1 + np.exp(-shrunk)), 0.0)
 
 
