@@ -116,6 +116,8 @@ rule score_truth:
         clusters="<results>/clusters/cells.parquet",
         performance="<results>/prediction/performance.tsv",
         genes="<results>/prediction/genes.tsv",
+        variance="<results>/crossmodal/summary.tsv",
+        gene_variance="<results>/crossmodal/genes.tsv",
         states="<results>/lineage/state_by_sister.tsv",
         warnings="<results>/lineage/warnings.tsv",
     output:
