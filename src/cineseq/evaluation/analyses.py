@@ -193,6 +193,52 @@ def score_shared(
     return [*rows, row("crossmodal", "shared_gene_auc", auc, planted=1, note=note)]
 
 
+def score_visible(targets: pd.DataFrame, visible: pd.DataFrame, known: pd.DataFrame, late_hours: float) -> list[Row]:
+    """Compare how early genes are visible in shape with when the planted parts of shape are seen.
+
+    Parameters
+    ----------
+    targets, visible
+        Contracts SHARES_TARGETS and TIME_GENES.
+    known
+        Contract SIMULATED_GENES.
+    late_hours
+        Hours before sequencing from which the late part of shape fades in.
+
+    Returns
+    -------
+    list of dict
+        Median hours at which early and late genes are visible first, and the area under the ROC curve by which these
+        tell early from late genes, and by which the nonlinear share tells the genes of the nonlinear part from those
+        that do not follow shape.
+    """
+    groups = ["shape_early", "shape_late", "shape_joint"]
+    by_gene = visible.merge(known[["gene", *groups]], on="gene", how="inner")
+    hours = by_gene["earliest_hours"].astype(float).where(by_gene["visible"].astype(bool))
+    rows = []
+    for name, planted in (("early", None), ("late", late_hours)):
+        own = by_gene[f"shape_{name}"] > 0
+        seen = int(hours[own].notna().sum())
+        note = f"median of {seen} of {count(own.sum(), 'gene')} that are visible"
+        note += "; planted is when their part of shape begins to fade in" if planted else "; seen throughout life"
+        value = float(hours[own].median()) if seen else None
+        rows.append(row("generative", f"{name}_genes_visible_hours", value, planted=planted, note=note))
+    either = (by_gene["shape_early"] > 0) | (by_gene["shape_late"] > 0)
+    is_early = (by_gene.loc[either, "shape_early"] > 0).to_numpy()
+    auc = auc_of(is_early, hours[either].fillna(-1).to_numpy(float))
+    note = f"{count(is_early.sum(), 'early gene')} and {count((~is_early).sum(), 'late gene')}; 0.5 is chance"
+    rows.append(row("generative", "early_gene_auc", auc, planted=1, note=note))
+    of_genes = targets[targets["direction"] == "morphology_to_expression"]
+    if "nonlinear" in of_genes:
+        shared = of_genes.merge(known[["gene", *groups]], left_on="target", right_on="gene")
+        shared = shared[(shared["shape_early"] == 0) & (shared["shape_late"] == 0)]
+        joint = (shared["shape_joint"] > 0).to_numpy()
+        auc = auc_of(joint, shared["nonlinear"].fillna(0).to_numpy(float))
+        note = f"{count(joint.sum(), 'gene')} of the nonlinear part among {count(len(joint))}; 0.5 is chance"
+        rows.append(row("generative", "nonlinear_gene_auc", auc, planted=1, note=note))
+    return rows
+
+
 def score_performance(performance: pd.DataFrame, oracles: dict[str, float]) -> list[Row]:
     """Compare held-out R² pooled over fields with the fraction of variance that an oracle explains; give its p-value.
 
