@@ -3,13 +3,16 @@
 In: the paired cells and, where they were made, the clusters (cell-cycle scores) and the objects of every field (shape
 in every frame, noise ceilings of features).
 Out: conditional means, samplers and how generated held-out cells were judged; shares of variance of both directions; a
-curve by hours before sequencing, and which genes are visible how early; figures; the model of each direction with its
-card; the report.
+curve by hours before sequencing, and which genes are visible how early; what separates classes; figures; the model of
+each direction with its card; the report.
 """
 
 import logging
 from pathlib import Path
 
+from cineseq.generative.figures import draw_ranked, draw_shares, draw_time_curve
+from cineseq.generative.responders import separate
+from cineseq.generative.timecurve import time_curve
 from threadpoolctl import threadpool_limits
 
 from cineseq.config.base import Section
@@ -19,14 +22,14 @@ from cineseq.config.prediction import Crossmodal, Folds, Prediction
 from cineseq.expression.quality_control import usable_cells
 from cineseq.files import write_json
 from cineseq.generative.means import Learning
+from cineseq.generative.model import DIRECTIONS
 from cineseq.generative.shares import SharesOptions, decompose_shares
 from cineseq.generative.study import GenerateOptions, generate_study
-from cineseq.generative.study_figures import draw_generated, draw_shares, draw_time
-from cineseq.generative.study_outputs import report_of, write_curve, write_generated, write_models, write_shares
-from cineseq.generative.timecurve import time_curve
+from cineseq.generative.study_outputs import complete, draw_generated, report_of, write_complete, write_models
 from cineseq.generative.timed import read_latents, read_timed
 from cineseq.io.adata import read_paired
 from cineseq.prediction.reliability import read_adjacent_frames
+from cineseq.tables import generative as contracts
 from cineseq.tables.contract import read_table
 from cineseq.tables.expression import CLUSTERS
 from cineseq.workflow.step import run
@@ -63,9 +66,13 @@ def main(
     share_calibration: Path,
     time: Path,
     visible_genes: Path,
-    generated_figure: Path,
+    class_differences: Path,
     shares_figure: Path,
+    ranked_figure: Path,
     time_figure: Path,
+    coverage_figure: Path,
+    confusion_figure: Path,
+    map_figure: Path,
     generative_models: Path,
     report: Path,
     settings: Settings,
@@ -107,25 +114,34 @@ def main(
         explained = decompose_shares(data, explanation, cells, frames)
         timed = read_timed(objects, data)
         curve = time_curve(data, timed, explanation, wanted.windows)
+        apart = separate(data, wanted.class_column, explanation, explained.targets)
 
-    write_generated(
-        made,
-        directions=generated_directions,
-        learners=generated_learners,
-        samplers=generated_samplers,
-        judged=generated_judged,
-        confusion=generated_confusion,
-        genes=generated_genes,
-        neighbours=generated_neighbours,
-        latents=generated_latents,
+    tables = {
+        generated_directions: (made.directions, contracts.GENERATED_DIRECTIONS),
+        generated_learners: (made.learners, contracts.GENERATED_LEARNERS),
+        generated_samplers: (made.samplers, contracts.GENERATED_SAMPLERS),
+        generated_judged: (made.judged, contracts.GENERATED_JUDGED),
+        generated_confusion: (made.confusion, contracts.GENERATED_CONFUSION),
+        generated_genes: (made.genes, contracts.GENERATED_GENES),
+        generated_neighbours: (made.neighbours, contracts.GENERATED_NEIGHBOURS),
+        generated_latents: (made.latents, contracts.GENERATED_LATENTS),
+        shares: (explained.summary, contracts.SHARES_SUMMARY),
+        share_targets: (explained.targets, contracts.SHARES_TARGETS),
+        share_calibration: (explained.calibration, contracts.SHARES_CALIBRATION),
+        time: (curve.curve, contracts.TIME_CURVE),
+        visible_genes: (curve.visible, contracts.TIME_GENES),
+        class_differences: (apart.differences, contracts.CLASS_DIFFERENCES),
+    }
+    for path, (table, contract) in tables.items():
+        write_complete(table, path, contract)
+    draw_shares(complete(explained.summary, contracts.SHARES_SUMMARY), shares_figure)
+    draw_ranked(complete(explained.targets, contracts.SHARES_TARGETS), DIRECTIONS[0], ranked_figure)
+    draw_time_curve(
+        complete(curve.curve, contracts.TIME_CURVE), complete(curve.visible, contracts.TIME_GENES), time_figure
     )
-    write_shares(explained, summary=shares, targets=share_targets, calibration=share_calibration)
-    write_curve(curve, curve=time, visible=visible_genes)
-    draw_generated(made.latents, made.samplers, made.confusion, generated_figure)
-    draw_shares(explained.summary, explained.targets, shares_figure)
-    draw_time(curve.curve, curve.visible, time_figure)
+    draw_generated(made, settings.seed, coverage=coverage_figure, confusion=confusion_figure, together=map_figure)
     write_models(made.models, generative_models)
-    write_json(report_of(made, explained, curve), report)
+    write_json(report_of(made, explained, curve, apart), report)
     logger.info("Wrote %d models.", len(made.models))
 
 

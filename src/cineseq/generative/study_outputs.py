@@ -6,11 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from cineseq.files import replacing
-from cineseq.generative import study, timecurve
+from cineseq.generative import responders, study, timecurve
+from cineseq.generative.figures import common_map, draw_confusion, draw_coverage, draw_map
 from cineseq.generative.model import GenerativeModel, save
+from cineseq.generative.responders import Responders
 from cineseq.generative.share_tables import sentences
 from cineseq.generative.shares import Shares
 from cineseq.generative.study import Generated
@@ -21,50 +24,36 @@ from cineseq.tables.contract import Table, empty, write_table
 FLOW = "flow"
 """The sampler that is a trained generative model; the others are baselines."""
 CARDS = "cards.json"
+FEWEST_ON_A_MAP = 10
+"""Fewest cells of which a map is drawn."""
 
 
-def write_generated(
-    found: Generated,
-    *,
-    directions: Path,
-    learners: Path,
-    samplers: Path,
-    judged: Path,
-    confusion: Path,
-    genes: Path,
-    neighbours: Path,
-    latents: Path,
-) -> None:
-    """Write the tables of generated cells."""
-    _write(found.directions, directions, contracts.GENERATED_DIRECTIONS)
-    _write(found.learners, learners, contracts.GENERATED_LEARNERS)
-    _write(found.samplers, samplers, contracts.GENERATED_SAMPLERS)
-    _write(found.judged, judged, contracts.GENERATED_JUDGED)
-    _write(found.confusion, confusion, contracts.GENERATED_CONFUSION)
-    _write(found.genes, genes, contracts.GENERATED_GENES)
-    _write(found.neighbours, neighbours, contracts.GENERATED_NEIGHBOURS)
-    _write(found.latents, latents, contracts.GENERATED_LATENTS)
-
-
-def write_shares(found: Shares, *, summary: Path, targets: Path, calibration: Path) -> None:
-    """Write the tables of the decomposition of variance."""
-    _write(found.summary, summary, contracts.SHARES_SUMMARY)
-    _write(found.targets, targets, contracts.SHARES_TARGETS)
-    _write(found.calibration, calibration, contracts.SHARES_CALIBRATION)
-
-
-def write_curve(found: TimeCurve, *, curve: Path, visible: Path) -> None:
-    """Write the tables of the curve over time."""
-    _write(found.curve, curve, contracts.TIME_CURVE)
-    _write(found.visible, visible, contracts.TIME_GENES)
-
-
-def _write(frame: pd.DataFrame, path: Path, contract: Table) -> None:
-    """Write a table; one in which nothing is estimable has no rows, and a value that was not estimated is missing."""
-    blank = empty(contract)
+def complete(frame: pd.DataFrame, contract: Table) -> pd.DataFrame:
+    """Return a table with all columns of its contract; where nothing was estimated it has no rows."""
+    if frame.empty:
+        blank = empty(contract)
+        families = [column.name.removesuffix("*") for column in contract.columns if column.is_family]
+        return blank.assign(**{name: pd.Series(dtype=float) for name in families if not name.endswith("_")})
     declared = [column.name for column in contract.columns if not column.is_family and column.missing]
-    lacking = {name: pd.NA for name in declared if name not in frame and name in blank}
-    write_table(frame.assign(**lacking) if len(frame) else blank, path, contract)
+    return frame.assign(**{name: pd.NA for name in declared if name not in frame and name != "grouped_by"})
+
+
+def write_complete(frame: pd.DataFrame, path: Path, contract: Table) -> None:
+    """Write a table of the step with all columns of its contract."""
+    write_table(complete(frame, contract), path, contract)
+
+
+def draw_generated(found: Generated, seed: int, *, coverage: Path, confusion: Path, together: Path) -> None:
+    """Draw the coverage of intervals, the classes of generated expression, and it and real expression on one map."""
+    draw_coverage(complete(found.samplers, contracts.GENERATED_SAMPLERS), coverage)
+    of_classes = complete(found.confusion, contracts.GENERATED_CONFUSION)
+    draw_confusion(of_classes[of_classes["direction"] == study.DIRECTIONS[0]], confusion)
+    cells = found.latents[found.latents["direction"] == study.DIRECTIONS[0]]
+    latents = cells.filter(like="latent_").dropna(axis=1).to_numpy(float)
+    map_of = common_map(latents, seed) if len(latents) >= FEWEST_ON_A_MAP else np.zeros((0, 2))
+    own = cells if len(map_of) else cells.iloc[:0]
+    classes = own["class"] if "class" in own else pd.Series("", own.index)
+    draw_map(map_of, own["source"].to_numpy(str), classes.to_numpy(str), together)
 
 
 def write_models(models: dict[str, GenerativeModel], folder: Path) -> None:
@@ -77,24 +66,24 @@ def write_models(models: dict[str, GenerativeModel], folder: Path) -> None:
         temporary.write_text(json.dumps(cards, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
-def report_of(made: Generated, explained: Shares, curve: TimeCurve) -> dict[str, Any]:
-    """Return the report of the step: sentences on generation, shares and time, each said once, and numbers."""
+def report_of(made: Generated, explained: Shares, curve: TimeCurve, apart: Responders) -> dict[str, Any]:
+    """Return the report of the step: sentences on generation, shares, time and classes, each said once, and numbers."""
     generation = study.report(made)
     lines = [str(line) for line in generation["lines"]]
-    lines += _of_samplers(made.samplers)
+    lines += of_samplers(made.samplers)
     numbers = {f"generated.{name}": value for name, value in generation["numbers"].items()}
     lines += explained.notes
     if len(explained.summary):
         shares = sentences(explained.summary, explained.targets, explained.calibration)
         lines += shares["lines"]
         numbers |= {f"shares.{name}": value for name, value in shares["numbers"].items()}
-    over_time = timecurve.report(curve)
-    lines += over_time["lines"]
-    numbers |= {f"time.{name}": value for name, value in over_time["numbers"].items()}
+    for name, said in (("time", timecurve.report(curve)), ("classes", responders.report(apart))):
+        lines += said["lines"]
+        numbers |= {f"{name}.{key}": value for key, value in said["numbers"].items()}
     return {"lines": list(dict.fromkeys(lines)), "numbers": numbers}
 
 
-def _of_samplers(samplers: pd.DataFrame) -> list[str]:
+def of_samplers(samplers: pd.DataFrame) -> list[str]:
     """Say by what the cells are generated: by the flow only where it beat every baseline."""
     lines = []
     for row in samplers[samplers["chosen"].astype(bool)].to_dict("records") if len(samplers) else []:

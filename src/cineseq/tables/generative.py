@@ -174,13 +174,8 @@ SHARES_TARGETS = Table(
         P,
         false_discovery_rate("genes or features of a direction"),
         NOTE,
-        Column(
-            "linear*",
-            "number",
-            "Share of a linear model of the other modality; _low and _high: its interval",
-            missing=True,
-            optional=True,
-        ),
+        number("linear", "Share of a linear model of the other modality"),
+        Column("linear_*", "number", "Ends of its 95 % interval", missing=True, optional=True),
         Column("best*", "number", "Share of the best model of it", missing=True, optional=True),
         Column("nonlinear*", "number", "Best less linear", missing=True, optional=True),
         Column("size*", "number", "Share of size alone", missing=True, optional=True),
@@ -188,16 +183,8 @@ SHARES_TARGETS = Table(
         Column("technical*", "number", "Share of technical covariates alone", missing=True, optional=True),
         Column("covariates*", "number", "Share of all covariates", missing=True, optional=True),
         Column("joint*", "number", "Share of covariates and the other modality", missing=True, optional=True),
-        Column(
-            "unique*", "number", "Share beyond covariates; _low and _high: its interval", missing=True, optional=True
-        ),
-        Column(
-            "common*",
-            "number",
-            "Share that could be of either; _low and _high: its interval",
-            missing=True,
-            optional=True,
-        ),
+        Column("unique*", "number", "Share beyond the other part, with its interval", missing=True, optional=True),
+        Column("common*", "number", "Share that could be of either, with its interval", missing=True, optional=True),
     ),
 )
 
@@ -248,5 +235,28 @@ TIME_GENES = Table(
         Column("early", "truth", "Whether it does before the last window"),
         P,
         false_discovery_rate("genes"),
+    ),
+)
+
+CLASS_DIFFERENCES = Table(
+    "generative_differences",
+    "Shapes and genes that separate two classes of cells, by replicates",
+    ("class_a", "class_b", "kind", "name"),
+    (
+        Column("class_a", "text", "First class"),
+        Column("class_b", "text", "Second class"),
+        Column("kind", "text", "Shape or gene", values=("shape", "gene")),
+        Column("name", "text", "Feature or gene"),
+        number("difference", "Mean of class_b minus that of class_a, in standard deviations of the cells"),
+        number("low", "Lower end of its 95 % interval over replicates"),
+        number("high", "Upper end of it"),
+        count("replicates_a", "Replicates of class_a"),
+        count("replicates_b", "Replicates of class_b"),
+        Column("replicate", "text", "What replicates are", values=("sample", "field")),
+        Column("p_value", "number", "P-value of a t-test of the replicates", missing=True, low=0, high=1),
+        false_discovery_rate("shapes or genes of a pair of classes"),
+        Column("separates", "truth", "Whether the q-value is at most 0.05", missing=True),
+        Column("visible", "truth", "Whether shape explains the gene within fields; missing for shapes", missing=True),
+        NOTE,
     ),
 )

@@ -279,20 +279,30 @@ PRODUCTS: tuple[Product, ...] = (
     Product("generative/calibration.tsv", "study", "generative.SHARES_CALIBRATION", "generate",
             name="share_calibration"),
     Product("generative/models", "study", None, "generate", name="generative_models", is_folder=True),
+    Product("generative/differences.tsv", "study", "generative.CLASS_DIFFERENCES", "generate", "generative",
+            "Shapes and genes that separate classes, by replicates", ("p_value",), name="class_differences"),
     Product("generative/shares.svg", "study", None, "generate", "generative",
-            "Parts of the variance of each modality, and its genes or features ranked", name="shares_figure",
-            caption="Shares of the variance within fields in held-out groups, with 95 % intervals; dashed: 95 % "
-                    "quantile with shuffled pairing. Parts overlap and do not add up; the directions are "
-                    "different quantities."),
+            "Parts of the variance of each modality", name="shares_figure",
+            caption="Shares of the variance within fields in held-out groups, with 95 % intervals; filled where found. "
+                    "Parts overlap and do not add up, and the directions are different quantities."),
+    Product("generative/genes.svg", "study", None, "generate", "generative",
+            "Genes by the share that shape explains, with noise ceiling and shuffled pairing", name="ranked_figure",
+            caption="Share of each gene's variance within fields that a linear model of shape explains in held-out "
+                    "groups."),
     Product("generative/time.svg", "study", None, "generate", "generative",
             "Share of variance by hours before sequencing, and how early genes are visible", name="time_figure",
             caption="Shape in windows before the endpoint against expression at it, in held-out groups. Fewer cells "
-                    "are seen in early windows, so compare a window with last_share of the table."),
-    Product("generative/generated.svg", "study", None, "generate", "generative",
-            "Generated and real cells, coverage of intervals, and classes of generated cells",
-            name="generated_figure",
-            caption="Held-out cells: latent variables of real and generated cells, fraction of values inside the "
-                    "intervals of their samples, and the class that a classifier of real cells names."),
+                    "are seen in early windows: the dotted line is of the same cells in the last window."),
+    Product("generative/coverage.svg", "study", None, "generate", "generative",
+            "Fraction of held-out values in the intervals of each sampler", name="coverage_figure",
+            caption="Held-out cells. The lines are what the intervals should hold."),
+    Product("generative/confusion.svg", "study", None, "generate", "generative",
+            "Classes that a classifier of real cells names for generated expression", name="confusion_figure",
+            caption="Held-out cells, beside class means, shuffled pairing and real cells. A class mean holds the class "
+                    "itself, so that it is named rightly even where nothing is visible in shape."),
+    Product("generative/map.svg", "study", None, "generate", "generative",
+            "Generated and real expression on one UMAP", name="map_figure",
+            caption="Held-out cells of one fold. Distances on a UMAP are not to be read as numbers."),
     # The record, the report and the truth of simulated data.
     Product("provenance.json", "study", None, "write_provenance"),
     Product("report/index.html", "study", None, "render_report", name="html"),

@@ -19,6 +19,7 @@ from cineseq.evaluation.analyses import (
     score_performance,
     score_shared,
     score_sisters,
+    score_visible,
     score_warnings,
     truth_lines,
 )
@@ -272,6 +273,28 @@ def test_shared_variance_stands_beside_its_oracle_and_ranks_the_planted_genes():
     assert rows["r2_morphology_to_expression"]["planted"] == 0.3
     assert rows["r2_expression_to_morphology"]["note"] == "not estimable"
     assert rows["shared_gene_auc"]["recovered"] == 1
+
+
+def test_how_early_genes_are_visible_stands_beside_when_shape_shows_them():
+    known = pd.DataFrame(
+        {
+            "gene": list("abcde"),
+            "shape_early": [1, 1, 0, 0, 0],
+            "shape_late": [0, 0, 1, 1, 0],
+            "shape_joint": [0, 0, 0, 0, 1],
+        }
+    )
+    visible = pd.DataFrame({"gene": list("abcde"), "visible": True, "earliest_hours": [9.0, 7.0, 2.0, 1.0, 5.0]})
+    visible.loc[3, "visible"] = False
+    targets = pd.DataFrame({"direction": "morphology_to_expression", "target": list("abcdef"), "nonlinear": 0.0})
+    targets.loc[4, "nonlinear"] = 0.2
+    genes = pd.concat([known, pd.DataFrame({"gene": ["f"]})]).fillna(0)
+    rows = {r["measure"]: r for r in score_visible(targets, visible, genes, 4.5)}
+    assert rows["early_genes_visible_hours"]["recovered"] == 8
+    assert rows["late_genes_visible_hours"]["recovered"] == 2
+    assert rows["late_genes_visible_hours"]["planted"] == 4.5
+    assert rows["early_gene_auc"]["recovered"] == 1
+    assert rows["nonlinear_gene_auc"]["recovered"] == 1
 
 
 def test_function_is_compared_on_matched_cells_only():

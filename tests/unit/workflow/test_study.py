@@ -166,8 +166,8 @@ SISTERS = "compare_sisters compare_sisters_before_death"
         (
             CELLS,
             {},
-            f"| import_cells cluster differential_expression explain_modalities generate predict describe_fates {SISTERS} "
-            "compare_sister_genes",
+            "| import_cells cluster differential_expression explain_modalities generate predict describe_fates "
+            f"{SISTERS} compare_sister_genes",
         ),
         (
             TRACKS_ALONE[2:],
