@@ -129,9 +129,9 @@ def draw_latents(cells: pd.DataFrame, settings: Simulate, seed: int, sample: str
         latents[name] = loading * latents["shape"] + np.sqrt(1 - loading**2) * own[name]
     latents["bright_texture_before"] = LOADINGS["bright_texture"] * latents["shape"]
     # What genes share with shape: the parts of features that are independent of function, or as many random numbers.
-    parts = own["elongation"], own["bright_texture"], latents["elongation"], latents["size"]
+    parts = [own["elongation"], own["bright_texture"], latents["elongation"].to_numpy(), latents["size"].to_numpy()]
     if not settings.plants("shared"):
-        parts = stream(seed, "not shared", sample, fov).standard_normal((4, len(cells)))
+        parts = list(stream(seed, "not shared", sample, fov).standard_normal((4, len(cells))))
     early, late, one, other = parts
     joint = JOINT * np.tanh(one) * np.tanh(other)
     return latents.assign(shape_early=early, shape_late=late, shape_joint=joint)
