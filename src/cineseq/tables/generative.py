@@ -7,8 +7,10 @@ _DIRECTION = Column("direction", "text", "Predicting modality and predicted moda
 _FOUND = Column(
     "found",
     "text",
-    "found: the interval lies above 0 and the q-value, where there is one, is at most 0.05; a share is not negative",
+    "found: the interval lies above 0 and the q-value, where there is one, is at most 0.05; none found is not negative; "
+    "missing where no claim is made",
     values=("found", "none found", "not estimable"),
+    missing=True,
 )
 _INTERVAL = (
     number("low", "Lower end of the 95 % jackknife-t interval over groups"),
