@@ -1,7 +1,7 @@
 """The analyses: clusters, differential expression, prediction of function, sisters, and both modalities.
 
 INPUTS: study/paired.h5ad and study/cells.parquet.
-OUTPUTS: tidy tables and figures in clusters/, de/, prediction/, lineage/ and crossmodal/.
+OUTPUTS: tidy tables and figures in clusters/, de/, prediction/, lineage/, crossmodal/ and generative/.
 """
 
 
@@ -116,6 +116,40 @@ rule explain_modalities:
         _code=code("explain_modalities.py"),
     script:
         "../scripts/explain_modalities.py"
+
+
+rule generate:
+    """Generate each modality of held-out cells from the other; shares of variance, and how early they are visible."""
+    input:
+        paired="<results>/study/paired.h5ad",
+        clusters=if_there(STUDY.has_counts, "<results>/clusters/cells.parquet"),
+        objects=of_fields("objects.parquet", STUDY.start == "images"),
+    output:
+        **outputs_of("generate"),
+        report="<results>/reports/generate.json",
+    log:
+        "<logs>/generate.log",
+    benchmark:
+        "<benchmarks>/generate.tsv"
+    priority: LATER
+    conda:
+        "../envs/cineseq.yaml"
+    threads: 2
+    resources:
+        mem_mb=growing(6000),
+        runtime=600,
+    params:
+        settings=settings(
+            "generative",
+            "folds",
+            "crossmodal",
+            "prediction",
+            "seed",
+            normalisation=STUDY.config.clusters.normalisation,
+        ),
+        _code=code("generate.py"),
+    script:
+        "../scripts/generate.py"
 
 
 rule describe_fates:

@@ -116,6 +116,12 @@ rule score_truth:
         clusters="<results>/clusters/cells.parquet",
         performance="<results>/prediction/performance.tsv",
         genes="<results>/prediction/genes.tsv",
+        variance="<results>/crossmodal/summary.tsv",
+        gene_variance="<results>/crossmodal/genes.tsv",
+        share_targets=if_there(STUDY.generates, "<results>/generative/targets.tsv"),
+        visible_genes=if_there(
+            STUDY.generates, "<results>/generative/visible_genes.tsv"
+        ),
         states="<results>/lineage/state_by_sister.tsv",
         warnings="<results>/lineage/warnings.tsv",
     output:

@@ -49,6 +49,12 @@ rule crossmodal:
         target("crossmodal"),
 
 
+rule generative:
+    """Generate each modality from the other."""
+    input:
+        target("generative"),
+
+
 rule report:
     """Write the report."""
     input:

@@ -17,14 +17,18 @@ from cineseq.evaluation.analyses import (
     score_genes,
     score_pairs,
     score_performance,
+    score_shared,
     score_sisters,
+    score_visible,
     score_warnings,
     truth_lines,
 )
 from cineseq.files import write_json
 from cineseq.report.prediction_answers import main_function
 from cineseq.tables.contract import read_table, write_table
+from cineseq.tables.crossmodal import GENE_VARIANCE, VARIANCE_SUMMARY
 from cineseq.tables.expression import CLUSTERS
+from cineseq.tables.generative import SHARES_TARGETS, TIME_GENES
 from cineseq.tables.imaging import CELLS, PAIRS
 from cineseq.tables.lineage import LINEAGE_WARNINGS, STATE_BY_SISTER
 from cineseq.tables.prediction import GENES, PERFORMANCE
@@ -46,6 +50,10 @@ def main(
     clusters: Path | None = None,
     performance: Path,
     genes: Path,
+    variance: Path,
+    gene_variance: Path,
+    share_targets: Path | None = None,
+    visible_genes: Path | None = None,
     states: Path,
     warnings: Path,
     scores: Path,
@@ -66,6 +74,13 @@ def main(
     gene_table = read_table(genes, GENES)
     rows += score_genes(gene_table[gene_table["function"] == function], follows)
     rows += score_performance(found[found["function"] == function], planted["oracle"])
+
+    explained = read_table(variance, VARIANCE_SUMMARY), read_table(gene_variance, GENE_VARIANCE)
+    rows += score_shared(*explained, known_genes, planted["oracle"])
+
+    if share_targets and visible_genes:
+        found_early = read_table(share_targets, SHARES_TARGETS), read_table(visible_genes, TIME_GENES)
+        rows += score_visible(*found_early, known_genes, planted["visible"]["late_gone_hours"])
 
     stressed = true_track.map(hidden["stress"]).dropna()
     state = best_state(read_table(clusters, CLUSTERS), stressed) if clusters else None

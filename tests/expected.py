@@ -9,6 +9,7 @@ TARGETS = {
     "prediction",
     "lineage",
     "crossmodal",
+    "generative",
     "report",
     "truth",
 }

@@ -23,7 +23,7 @@ PICTURE = ROOT / "docs/images/architecture.svg"
 WIDTH, HEIGHT, LAYER, STEP = 1.12, 0.42, 1.25, 1.5
 USED_BY_ALL = {component for layer in LAYERS[:2] for component in layer}
 SWEEPS = 8
-COLOURS = ("#eceff4", "#dfe7f0", "#d2e0ec", "#c5d8e8", "#b8d0e3", "#abc8df", "#9ec0da", "#91b8d6")
+COLOURS = ("#eceff4", "#dfe7f0", "#d2e0ec", "#c5d8e8", "#b8d0e3", "#abc8df", "#9ec0da", "#91b8d6", "#84b0d1")
 Place = tuple[float, float]
 
 

@@ -23,6 +23,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("curation", "expression", "features", "preprocessing", "segmentation", "tracking", "workflow"),
     ("evaluation", "pairing", "prediction", "training"),
     ("crossmodal", "external", "lineage"),
+    ("generative",),
     ("report",),
     ("api",),
 )

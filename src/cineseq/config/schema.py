@@ -16,6 +16,7 @@ from cineseq.config.base import LARGEST_SEED, NAME_PATTERN, Section, with_new_na
 from cineseq.config.expression import Clusters, DifferentialExpression
 from cineseq.config.external import External
 from cineseq.config.features import Embed, Features, Function, Morphology
+from cineseq.config.generative import Generative
 from cineseq.config.imaging import Channels, Inputs, Segment, Train
 from cineseq.config.lineage import Lineage
 from cineseq.config.pairing import Cells, Pairing
@@ -67,6 +68,9 @@ class Config(Section):
     )
     lineage: Lineage = Field(Lineage(), description="Comparison of sisters and other relatives.")
     crossmodal: Crossmodal = Field(Crossmodal(), description="Variance of one modality explained by the other.")
+    generative: Generative = Field(
+        Generative(), description="Generation of each modality from the other, and how far to believe it."
+    )
     report: Report = Field(Report(), description="The report.")
     simulate: Simulate = Field(Simulate(), description="The simulated experiment of the demo.")
 

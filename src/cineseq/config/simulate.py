@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from cineseq.config.base import Section
 
-Effect = Literal["expression", "morphology", "sister", "clusters", "confounder"]
+Effect = Literal["expression", "morphology", "sister", "clusters", "confounder", "shared"]
 
 
 class Simulate(Section):

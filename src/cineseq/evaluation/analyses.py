@@ -115,6 +115,13 @@ def score_pairs(pairs: pd.DataFrame, true_track: pd.Series, true_cells: pd.DataF
     ]
 
 
+def auc_of(is_planted: np.ndarray, scores: np.ndarray) -> float:
+    """Return the area under the ROC curve, NaN where all or none are planted."""
+    from sklearn.metrics import roc_auc_score  # noqa: PLC0415 - a third of a second, and scores of movies do without
+
+    return float(roc_auc_score(is_planted, scores)) if 0 < is_planted.sum() < len(is_planted) else math.nan
+
+
 def score_genes(genes: pd.DataFrame, planted: set[str]) -> list[Row]:
     """Score the recovery of the planted genes among all that entered the models.
 
@@ -131,21 +138,104 @@ def score_genes(genes: pd.DataFrame, planted: set[str]) -> list[Row]:
         Area under the ROC curve (0.5 is chance) of selection frequency and of the absolute partial correlation, and
         the fraction of planted genes among as many top genes as were planted.
     """
-    from sklearn.metrics import roc_auc_score  # noqa: PLC0415 - a third of a second, and scores of movies do without
-
     is_planted = genes["gene"].isin(planted).to_numpy()
     seen = int(is_planted.sum())
     rows = []
     for name, scores in (("frequency", genes["frequency"]), ("univariate_rho", genes["univariate_rho"].abs())):
         values = scores.fillna(0).to_numpy(float)
-        able = 0 < seen < len(genes)
-        auc = roc_auc_score(is_planted, values) if able else np.nan
+        auc = auc_of(is_planted, values)
         note = f"{seen} of {count(len(planted), 'planted gene')} among {count(len(genes), 'gene')}; 0.5 is chance"
         rows.append(row("prediction", f"gene_auc_{name}", auc, planted=1, note=note))
         top = np.argsort(-values, kind="stable")[:seen]
         fraction = ratio(int(is_planted[top].sum()), seen)
         chance = f"{significant(ratio(seen, len(genes)))} expected by chance"
         rows.append(row("prediction", f"gene_top_share_{name}", fraction, planted=1, note=chance))
+    return rows
+
+
+def score_shared(
+    summary: pd.DataFrame, genes: pd.DataFrame, known: pd.DataFrame, oracles: dict[str, float]
+) -> list[Row]:
+    """Compare what each modality explains of the other within fields with the planted shared variance.
+
+    Parameters
+    ----------
+    summary, genes
+        Contracts VARIANCE_SUMMARY and GENE_VARIANCE.
+    known
+        Contract SIMULATED_GENES.
+    oracles
+        Fraction of variance that the latent variables explain, as ``<direction>_r2``.
+
+    Returns
+    -------
+    list of dict
+        Held-out R² within fields in both directions, and the area under the ROC curve by which R² ranks the genes that
+        follow shape linearly above those that do not follow it; genes of the nonlinear part are neither.
+    """
+    within = summary[summary["estimand"] == "within"].set_index("direction")
+    rows = []
+    for direction in ("morphology_to_expression", "expression_to_morphology"):
+        measure, planted = f"r2_{direction}", oracles.get(f"{direction}_r2")
+        if direction not in within.index or pd.isna(within.loc[direction, "r2"]):
+            rows.append(row("crossmodal", measure, None, planted=planted, note="not estimable"))
+            continue
+        r2, low, high = (_value(within.loc[direction, name]) for name in ("r2", "low", "high"))
+        note = (
+            "within fields; planted is the R² of an oracle of traits and genes; held-out R² is expected to be below it"
+        )
+        rows.append(row("crossmodal", measure, r2, planted=planted, low=low, high=high, note=note))
+    by_gene = genes.merge(known[["gene", "shape_early", "shape_late", "shape_joint"]], on="gene")
+    by_gene = by_gene[by_gene["shape_joint"] == 0]
+    follows = by_gene[["shape_early", "shape_late"]].gt(0).any(axis=1).to_numpy()
+    auc = auc_of(follows, by_gene["r2_within"].fillna(0).to_numpy(float))
+    note = f"{count(follows.sum(), 'gene')} that follow shape among {count(len(follows))}; 0.5 is chance"
+    return [*rows, row("crossmodal", "shared_gene_auc", auc, planted=1, note=note)]
+
+
+def score_visible(targets: pd.DataFrame, visible: pd.DataFrame, known: pd.DataFrame, late_hours: float) -> list[Row]:
+    """Compare how early genes are visible in shape with when the planted parts of shape are seen.
+
+    Parameters
+    ----------
+    targets, visible
+        Contracts SHARES_TARGETS and TIME_GENES.
+    known
+        Contract SIMULATED_GENES.
+    late_hours
+        Hours before sequencing from which the late part of shape fades in.
+
+    Returns
+    -------
+    list of dict
+        Median hours at which early and late genes are visible first, and the area under the ROC curve by which these
+        tell early from late genes, and by which the nonlinear share tells the genes of the nonlinear part from those
+        that do not follow shape.
+    """
+    groups = ["shape_early", "shape_late", "shape_joint"]
+    by_gene = visible.merge(known[["gene", *groups]], on="gene", how="inner")
+    hours = by_gene["earliest_hours"].astype(float).where(by_gene["visible"].astype(bool))
+    rows = []
+    for name, planted in (("early", None), ("late", late_hours)):
+        own = by_gene[f"shape_{name}"] > 0
+        seen = int(hours[own].notna().sum())
+        note = f"median of {seen} of {count(own.sum(), 'gene')} that are visible"
+        note += "; planted is when their part of shape begins to fade in" if planted else "; seen throughout life"
+        value = float(hours[own].median()) if seen else None
+        rows.append(row("generative", f"{name}_genes_visible_hours", value, planted=planted, note=note))
+    either = (by_gene["shape_early"] > 0) | (by_gene["shape_late"] > 0)
+    is_early = (by_gene.loc[either, "shape_early"] > 0).to_numpy()
+    auc = auc_of(is_early, hours[either].fillna(-1).to_numpy(float))
+    note = f"{count(is_early.sum(), 'early gene')} and {count((~is_early).sum(), 'late gene')}; 0.5 is chance"
+    rows.append(row("generative", "early_gene_auc", auc, planted=1, note=note))
+    of_genes = targets[targets["direction"] == "morphology_to_expression"]
+    if "nonlinear" in of_genes:
+        shared = of_genes.merge(known[["gene", *groups]], left_on="target", right_on="gene")
+        shared = shared[(shared["shape_early"] == 0) & (shared["shape_late"] == 0)]
+        joint = (shared["shape_joint"] > 0).to_numpy()
+        auc = auc_of(joint, shared["nonlinear"].fillna(0).to_numpy(float))
+        note = f"{count(joint.sum(), 'gene')} of the nonlinear part among {count(len(joint))}; 0.5 is chance"
+        rows.append(row("generative", "nonlinear_gene_auc", auc, planted=1, note=note))
     return rows
 
 

@@ -12,12 +12,12 @@ from pathlib import Path
 import pandas as pd
 
 from cineseq.files import write_text
-from cineseq.tables import crossmodal, expression, imaging, lineage, prediction, simulation
+from cineseq.tables import crossmodal, expression, generative, imaging, lineage, prediction, simulation
 from cineseq.tables.contract import Column, Table, contract_named, declared_in
 from cineseq.text import significant
 from cineseq.workflow import products
 
-MODULES = (imaging, expression, prediction, crossmodal, lineage, simulation)
+MODULES = (imaging, expression, prediction, crossmodal, generative, lineage, simulation)
 EXTERNAL = (imaging.COMPARTMENTS, imaging.BARCODES)
 
 

@@ -81,6 +81,12 @@ SECTIONS: dict[str, tuple[str, str, tuple[str, ...]]] = {
         "The fraction of the variance of each gene or feature that the other modality explains in held-out groups.",
         ("explain_modalities",),
     ),
+    "generative": (
+        "Form and transcriptome, both ways",
+        "Each modality of held-out cells is generated from the other and judged beside baselines. Shares say what goes "
+        "together, not what causes what; where none was found, none is claimed.",
+        ("generate",),
+    ),
 }
 """Sections of the analyses: title, introduction, and the steps whose sentences they show.
 

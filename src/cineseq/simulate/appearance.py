@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from cineseq.simulate.latents import FADES_IN
 from cineseq.simulate.lineage import DYING_FRAMES
 
 NUCLEUS_AREA = 205.0
@@ -113,7 +114,7 @@ def cell_rows(
             "angle": _angles(at, cells, division_angle, len(position), rng),
             "brightness": brightness * (1 + 0.7 * at.mitosis + 0.4 * at.newborn + 1.2 * at.dying),
             "nuclear_texture": 0.22 * np.exp(0.30 * trait["nuclear_texture"]) * (1 - at.mitosis) * (1 - at.dying),
-            "bright_texture": 0.030 * np.exp(0.35 * trait["bright_texture"]),
+            "bright_texture": 0.030 * np.exp(0.35 * _bright_texture(at, trait, len(position))),
             "signal": signal * (1 - 0.5 * at.dying),
             "rounding": np.maximum.reduce([at.mitosis, 0.7 * at.newborn, at.dying]),
             "dying": at.dying,
@@ -130,6 +131,14 @@ def _half_axes(at: Moments, trait: pd.DataFrame) -> tuple[np.ndarray, np.ndarray
     round_up = np.maximum.reduce([0.6 * at.newborn, at.dying, at.mitosis])
     ratio = np.where(at.mitosis == 1, 0.5, ratio + (0.95 - ratio) * round_up)
     return np.sqrt(area / (np.pi * ratio)), np.sqrt(area * ratio / np.pi)
+
+
+def _bright_texture(at: Moments, trait: pd.DataFrame, frames: int) -> np.ndarray:
+    """Return the trait at each moment: the part of it that is independent of function fades in at the end."""
+    first, last = FADES_IN
+    faded_in = np.clip((first - (frames - 1 - at.frame)) / (first - last), 0, 1)
+    before = trait["bright_texture_before"].to_numpy()
+    return before + faded_in * (trait["bright_texture"].to_numpy() - before)
 
 
 def _angles(

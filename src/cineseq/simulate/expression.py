@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from cineseq.config.simulate import Simulate
-from cineseq.simulate.latents import spread
+from cineseq.simulate.latents import SHARED, spread
 from cineseq.statistics.pedigree import sister_pairs, sisters
 from cineseq.statistics.streams import stream
 from cineseq.tables.contract import FIELD
@@ -72,7 +72,8 @@ def expected_profiles(cells: pd.DataFrame, genes: pd.DataFrame, settings: Simula
     Parameters
     ----------
     cells
-        Endpoint cells with ``sample``, ``fov``, ``module``, ``state``, ``stress`` and ``phase``.
+        Endpoint cells with ``sample``, ``fov``, ``module``, ``state``, ``stress``, ``phase`` and the columns of
+        :data:`cineseq.simulate.latents.SHARED`.
     genes
         See :func:`cineseq.simulate.genes.gene_table`.
     settings, seed
@@ -88,6 +89,7 @@ def expected_profiles(cells: pd.DataFrame, genes: pd.DataFrame, settings: Simula
         "stress": cells["stress"].astype(float),
         "s_phase": np.exp(-(((phase - 0.60) / 0.13) ** 2)),
         "g2m_phase": 1 / (1 + np.exp(-(phase - 0.80) / 0.04)),
+        **{name: cells[name].to_numpy() for name in SHARED},
     }
     # Log expression as the sum of loadings times signals, shape (cells, genes); then fractions of the cell's counts.
     level = genes["base"].to_numpy() + field_shifts(cells, genes, settings, seed)

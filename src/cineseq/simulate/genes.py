@@ -36,6 +36,18 @@ STRESS = _names("""
 DDIT3 ATF3 ATF4 CDKN1A GDF15 HSPA1A HSPA1B HSPA5 DNAJB1 HSPH1 HMOX1 SQSTM1 TRIB3 CHAC1 ASNS PPP1R15A GADD45A
 GADD45B MDM2 FAS BBC3 SESN2 SESN1 TP53I3 PLK2 BTG2 NUPR1 VLDLR JUN FOS
 """)
+SHAPE_EARLY = _names("""
+ACTG1 ACTN1 ACTN4 ARPC2 ARPC5 CFL1 CORO1B DIAPH1 EZR FLNA FLNB ITGA2 ITGA3 ITGB1 ITGB4 KRT7 KRT17 LIMA1 MYH10 MYO1E
+PFN1 PTK2 PXN RDX RHOB RND3 TLN1 TPM1 TPM4 TUBA1B TUBB6 VCL
+""")
+SHAPE_LATE = _names("""
+ATP6V0D1 ATP6V1A ATP6V1H CD63 CLCN7 CTSA CTSB CTSD CTSL CTSZ GAA GBA1 GLA GNS GPNMB GRN GUSB HEXA HEXB LAMP1 LAMP2
+LGMN LIPA MCOLN1 NAGLU NEU1 NPC1 NPC2 PSAP SCARB2 TPP1 TFEB
+""")
+SHAPE_JOINT = _names("""
+BANF1 BRD2 CHD4 DNMT1 EED EHMT2 EZH2 H1-0 H1-4 H2AX HDAC1 HDAC2 HMGA1 HMGN2 KDM1A LEMD2 LMNA LMNB1 LMNB2 NPM1 NUP62
+NUP93 NUP153 RBBP4 RBBP7 SUN1 SUN2 SUV39H1 SYNE1 SYNE2 TPR UHRF2
+""")
 MITOCHONDRIAL = _names("""
 MT-ND1 MT-ND2 MT-CO1 MT-CO2 MT-ATP8 MT-ATP6 MT-CO3 MT-ND3 MT-ND4L MT-ND4 MT-ND5 MT-ND6 MT-CYB
 """)
@@ -54,6 +66,8 @@ def _background() -> list[str]:
     return [*_RIBOSOMAL, *(f"{stem}{i}" for stem, low, high in _NUMBERED for i in range(low, high))]
 
 
+FOLLOWS_SHAPE = {"shape_early": (0.9, 1.3), "shape_late": (0.9, 1.3), "shape_joint": (0.8, 1.1)}
+"""Groups of genes that follow shape within a field, and their least and largest log fold change per unit of it."""
 CONFOUNDED_FRACTION = 0.30
 """Fraction of the genes without a group that vary between fields."""
 
@@ -73,8 +87,8 @@ def gene_table(count: int, rng: np.random.Generator) -> pd.DataFrame:
     pandas.DataFrame
         One row per gene: ``gene``, ``group`` (what its expression depends on), ``base`` (log of its mean fraction of
         a cell's counts, up to a constant), and the log fold changes ``module``, ``state_a``, ``state_b``, ``stress``
-        (per standard deviation or for membership), ``s_phase``, ``g2m_phase`` and ``confounder`` (standard deviation
-        over fields).
+        (per standard deviation or for membership), ``s_phase``, ``g2m_phase``, ``confounder`` (standard deviation
+        over fields), and those per unit of what the groups in :data:`FOLLOWS_SHAPE` follow.
     """
     groups = {
         "function_module": MODULE,
@@ -84,6 +98,9 @@ def gene_table(count: int, rng: np.random.Generator) -> pd.DataFrame:
         "s_phase": S_PHASE,
         "g2m_phase": G2M_PHASE,
         "mitochondrial": MITOCHONDRIAL,
+        "shape_early": SHAPE_EARLY,
+        "shape_late": SHAPE_LATE,
+        "shape_joint": SHAPE_JOINT,
     }
     named = [(gene, group) for group, genes in groups.items() for gene in genes]
     taken = {gene for gene, _ in named}
@@ -97,6 +114,7 @@ def _loaded(genes: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     base = rng.normal(0.0, 1.1, n)
     # marker and module genes are detected in most cells, like those reported in real experiments
     level = {"function_module": 0.9, "state_a": 0.5, "state_b": 0.5, "stress": 0.4, "s_phase": -0.1, "g2m_phase": 0.0}
+    level |= {"shape_early": 0.7, "shape_late": 0.7, "shape_joint": 0.7}
     for name, centre in level.items():
         base = np.where(group == name, centre + 0.5 * rng.standard_normal(n), base)
     base = np.where(genes["gene"].isin(_RIBOSOMAL), 1.6 + 0.5 * rng.standard_normal(n), base)
@@ -109,4 +127,6 @@ def _loaded(genes: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
         genes[column] = np.where(group == name, rng.uniform(low, high, n), 0.0)
     shifted = (group == "none") & (rng.random(n) < CONFOUNDED_FRACTION)
     genes["confounder"] = np.where(shifted, rng.uniform(0.2, 0.6, n), 0.0)
+    for name, (low, high) in FOLLOWS_SHAPE.items():
+        genes[name] = np.where(group == name, rng.uniform(low, high, n), 0.0)
     return genes

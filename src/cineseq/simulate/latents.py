@@ -36,6 +36,19 @@ LOADINGS = {
 """Correlation of each shape feature with the latent that is associated with function."""
 
 
+SHARED = ("shape_early", "shape_late", "shape_joint")
+"""What shape shares with expression within a field, apart from function; groups of genes have the same names.
+
+The first is the part of elongation that is independent of function, seen throughout a cell's life. The second is that
+of the texture in bright field, which fades in at the end of the movie. The third is a bounded product of elongation and
+size, which no linear function of shape predicts; genes of the first and third together tell size.
+"""
+FADES_IN = (9, 2)
+"""The second part of :data:`SHARED` fades in from the first to the second of these numbers of frames before the end."""
+JOINT = 2.4
+"""Factor that gives the third part of :data:`SHARED` a standard deviation of about 1."""
+
+
 def coupling(expression: float, morphology: float, both: float) -> tuple[float, float, float]:
     """Return weights of two standard latents, and their correlation, that explain given fractions of the variance.
 
@@ -88,7 +101,8 @@ def draw_latents(cells: pd.DataFrame, settings: Simulate, seed: int, sample: str
     -------
     pandas.DataFrame
         One row per cell: ``module`` (that of the expression module), ``shape`` (that of the features), one column per
-        feature in :data:`LOADINGS`, ``function`` (mean 0, variance 1 over fields) and ``library``.
+        feature in :data:`LOADINGS`, ``function`` (mean 0, variance 1 over fields), ``library``, what genes share with
+        shape (:data:`SHARED`), and ``bright_texture_before``, the texture before the second of these fades in.
     """
     rng = stream(seed, "latents", sample, fov)
     a, b, r = coupling(settings.expression_r2, settings.morphology_r2, settings.both_r2)
@@ -110,7 +124,14 @@ def draw_latents(cells: pd.DataFrame, settings: Simulate, seed: int, sample: str
             "library": library,
         }
     )
+    own = {name: rng.standard_normal(len(cells)) for name in LOADINGS}
     for name, loading in LOADINGS.items():
-        own = rng.standard_normal(len(cells))
-        latents[name] = loading * latents["shape"] + np.sqrt(1 - loading**2) * own
-    return latents
+        latents[name] = loading * latents["shape"] + np.sqrt(1 - loading**2) * own[name]
+    latents["bright_texture_before"] = LOADINGS["bright_texture"] * latents["shape"]
+    # What genes share with shape: the parts of features that are independent of function, or as many random numbers.
+    parts = [own["elongation"], own["bright_texture"], latents["elongation"].to_numpy(), latents["size"].to_numpy()]
+    if not settings.plants("shared"):
+        parts = list(stream(seed, "not shared", sample, fov).standard_normal((4, len(cells))))
+    early, late, one, other = parts
+    joint = JOINT * np.tanh(one) * np.tanh(other)
+    return latents.assign(shape_early=early, shape_late=late, shape_joint=joint)

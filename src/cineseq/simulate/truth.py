@@ -10,11 +10,14 @@ import pandas as pd
 from cineseq.config.simulate import Simulate
 from cineseq.simulate.experiment import Experiment
 from cineseq.simulate.field import SimulatedField
+from cineseq.simulate.latents import FADES_IN, LOADINGS, SHARED
 from cineseq.statistics.pedigree import sister_pairs, sisters
 from cineseq.tables.contract import FIELD
 from cineseq.tables.imaging import TRACK_ENDS
 from cineseq.tables.simulation import SIMULATED_CELLS
 
+VARIABLE_GENES = 300
+"""Number of genes whose shared variance is that of an oracle, as many as the run explains by default."""
 BIRTH_BINS = 5
 """Number of quantile bins of birth time in the strata of the simulated odds ratio."""
 
@@ -83,6 +86,8 @@ def gene_truth(experiment: Experiment, settings: Simulate) -> pd.DataFrame:
     genes = experiment.genes.assign(goes_with_function=experiment.genes["module"] > 0)
     if not settings.plants("expression"):
         genes["goes_with_function"] = False
+    if not settings.plants("shared"):
+        genes[list(SHARED)] = 0.0
     if not settings.plants("clusters"):
         genes[["state_a", "state_b"]] = 0.0
     if not settings.plants("confounder"):
@@ -93,6 +98,53 @@ def gene_truth(experiment: Experiment, settings: Simulate) -> pd.DataFrame:
 def paired_cells(cells: pd.DataFrame) -> pd.DataFrame:
     """Return the endpoint cells that a perfect run pairs: one cell, one decoded barcode, with counts."""
     return cells[(cells["pair_status"] == "singlet") & cells["sequenced"]]
+
+
+def paired_counts(experiment: Experiment, paired: pd.DataFrame) -> np.ndarray:
+    """Return the counts of paired cells as they are in the libraries, shape (cells, genes)."""
+    counts = np.zeros((len(paired), len(experiment.genes)))
+    for sample, library in experiment.libraries.items():
+        own = (paired["sample"] == sample).to_numpy()
+        counts[own] = library.counts[pd.Index(library.names).get_indexer(paired.loc[own, "barcode_in_counts"])]
+    return counts
+
+
+def shared_variance(paired: pd.DataFrame, counts: np.ndarray, shared: tuple[str, ...]) -> dict[str, float]:
+    """Return the variance within fields of each modality that latent variables of the other explain.
+
+    These are oracles: adjusted R² of linear models, of the most variable genes weighted by their variance given the
+    variables of shape, and the mean over traits of shape given those of expression.
+
+    Parameters
+    ----------
+    paired
+        Cells that a perfect run pairs.
+    counts
+        Their counts, shape (cells, genes).
+    shared
+        Latent variables that both modalities follow.
+    """
+    totals = counts.sum(axis=1, keepdims=True)
+    values = np.log1p(counts / np.maximum(totals, 1) * np.median(totals))
+    variable = pd.DataFrame(values[:, np.argsort(-values.var(axis=0), kind="stable")[:VARIABLE_GENES]])
+    traits = paired[[f"trait_{name}" for name in LOADINGS]].reset_index(drop=True)
+    field = (paired["sample"] + paired["fov"]).to_numpy()
+    own = paired[["phase", *shared]].reset_index(drop=True)
+    of_shape = own.assign(shape=paired["shape"].to_numpy(), size=paired["trait_size"].to_numpy())
+    of_expression = own.assign(
+        module=paired["module"].to_numpy(), library=np.log(paired["library_size"].to_numpy(float))
+    )
+    found = {}
+    for name, targets, latents in (
+        ("morphology_to_expression", variable, of_shape),
+        ("expression_to_morphology", (traits - traits.mean()) / traits.std(), of_expression),
+    ):
+        centred = targets - targets.groupby(field).transform("mean")
+        known = latents - latents.groupby(field).transform("mean")
+        weight = centred.var()
+        shares = np.array([explained(centred[column], known) for column in centred])
+        found[f"{name}_r2"] = float((weight * shares).sum() / weight.sum())
+    return found
 
 
 def explained(function: pd.Series, latents: pd.DataFrame) -> float:
@@ -160,6 +212,11 @@ def planted_effects(experiment: Experiment, settings: Simulate, seed: int) -> di
             "state_r2": explained(y, pd.get_dummies(paired["state"]).iloc[:, 1:]),
             "phase_r2": explained(y, paired[["phase"]]),
             "field_r2": explained(y, pd.get_dummies(paired["sample"] + paired["fov"]).iloc[:, 1:]),
+            **shared_variance(paired, paired_counts(experiment, paired), SHARED if settings.plants("shared") else ()),
+        },
+        "visible": {
+            "late_gone_hours": FADES_IN[0] * settings.frame_interval_min / 60,
+            "late_full_hours": FADES_IN[1] * settings.frame_interval_min / 60,
         },
         "sisters": {
             "odds_ratio": mantel_haenszel(paired),

@@ -60,6 +60,9 @@ SIMULATED_CELLS = Table(
         Column("state", "text", "Transcriptional state", values=("A", "B", "stress")),
         Column("stress", "truth", "Whether the cell is in the stress state"),
         Column("library_size", "number", "Expected counts of the cell", "counts", low=0),
+        Column("shape_early", "number", "Latent variable that elongation shares with genes, seen throughout life"),
+        Column("shape_late", "number", "Latent variable that texture in bright field shares with genes, seen last"),
+        Column("shape_joint", "number", "Product of two latent variables of shape that genes follow"),
         Column("trait_*", "number", "Feature of shape as drawn, standard normal"),
     ),
 )
@@ -79,6 +82,9 @@ SIMULATED_GENES = Table(
         Column("s_phase", "number", "Log fold change at the peak of S phase"),
         Column("g2m_phase", "number", "Log fold change in G2/M"),
         Column("confounder", "number", "Standard deviation of its log fold change between fields", low=0),
+        Column("shape_early", "number", "Log fold change per unit of the cell's variable of that name"),
+        Column("shape_late", "number", "Log fold change per unit of the cell's variable of that name"),
+        Column("shape_joint", "number", "Log fold change per unit of the cell's variable of that name"),
         Column("goes_with_function", "truth", "Whether an association of the gene with function is planted"),
     ),
 )

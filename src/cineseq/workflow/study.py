@@ -105,6 +105,11 @@ class Study:
         return self.pairs or self.start == "paired" or (self.start == "cells" and self.has("counts"))
 
     @property
+    def generates(self) -> bool:
+        """Whether each modality is generated from the other."""
+        return self.has_counts and self.config.generative.enabled
+
+    @property
     def inputs(self) -> list[str]:
         """Every file that the sheet names, for the record."""
         columns = (*FIELD_PATHS, *SAMPLE_PATHS, *STUDY_PATHS)

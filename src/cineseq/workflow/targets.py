@@ -44,6 +44,12 @@ def targets(study: Study) -> dict[str, Target]:
         "prediction": (study.has_paired, "barcodes and counts, cells or paired"),
         "lineage": (has_cells, "images, masks, points, tracks or lineage"),
         "crossmodal": (study.has_counts, "counts"),
+        "generative": (
+            study.generates,
+            "counts, or the configuration does not enable it (set generative.enabled to true)"
+            if study.has_counts
+            else "counts",
+        ),
         "report": (bool(study.entries), "rows"),
         "truth": (study.is_simulated and study.pairs, "simulated movies with their barcodes and counts"),
     }
@@ -135,6 +141,7 @@ def _study_steps(study: Study) -> list[str]:
     steps += ["collect_uncertain"] if study.has_masks else []
     steps += ["match_barcodes", "pair"] if study.pairs else []
     steps += ["cluster", "differential_expression", "explain_modalities"] if study.has_counts else []
+    steps += ["generate"] if study.generates else []
     steps += ["predict"] if study.has_paired else []
     if study.start in ("images", "lineage", "cells"):
         steps += ["describe_fates", "compare_sisters", "compare_sisters_before_death"]

@@ -17,7 +17,9 @@ from cineseq.evaluation.analyses import (
     score_genes,
     score_pairs,
     score_performance,
+    score_shared,
     score_sisters,
+    score_visible,
     score_warnings,
     truth_lines,
 )
@@ -25,6 +27,7 @@ from cineseq.evaluation.movies import FieldResult, score_fields, true_detections
 from cineseq.io.stacks import MovieInfo, open_labels, write_labels
 from cineseq.segmentation.scoring import MaskCounts, count_masks, count_movie, overlaps
 from cineseq.tables.contract import Table, empty, read_table, write_table
+from cineseq.tables.crossmodal import GENE_VARIANCE, VARIANCE_SUMMARY
 from cineseq.tables.imaging import DETECTIONS, PAIRS, TRACKS
 from cineseq.tables.lineage import LINEAGE_WARNINGS, STATE_BY_SISTER
 from cineseq.tables.prediction import GENES, PERFORMANCE
@@ -254,6 +257,44 @@ def test_performance_stands_beside_its_oracle_and_says_what_is_missing():
     assert rows["p_expression"]["recovered"] == 0.01
     assert np.isnan(rows["r2_both"]["recovered"])
     assert rows["r2_both"]["note"] == "not estimable"
+
+
+def test_shared_variance_stands_beside_its_oracle_and_ranks_the_planted_genes():
+    summary = table(
+        VARIANCE_SUMMARY, direction=["morphology_to_expression"] * 2, estimand=["within", "pooled"], r2=[0.1, 0.2],
+        low=0.05, high=0.15, n=9, grouped_by="fov", targets=4, permutations=0,
+    )  # fmt: skip
+    genes = table(GENE_VARIANCE, gene=list("abcd"), r2_within=[0.3, 0.2, 0.1, 0.9])
+    known = pd.DataFrame(
+        {"gene": list("abcd"), "shape_early": [1.0, 0, 0, 0], "shape_late": [0, 1.0, 0, 0], "shape_joint": [0, 0, 0, 1]}
+    )
+    rows = {r["measure"]: r for r in score_shared(summary, genes, known, {"morphology_to_expression_r2": 0.3})}
+    assert rows["r2_morphology_to_expression"]["recovered"] == 0.1
+    assert rows["r2_morphology_to_expression"]["planted"] == 0.3
+    assert rows["r2_expression_to_morphology"]["note"] == "not estimable"
+    assert rows["shared_gene_auc"]["recovered"] == 1
+
+
+def test_how_early_genes_are_visible_stands_beside_when_shape_shows_them():
+    known = pd.DataFrame(
+        {
+            "gene": list("abcde"),
+            "shape_early": [1, 1, 0, 0, 0],
+            "shape_late": [0, 0, 1, 1, 0],
+            "shape_joint": [0, 0, 0, 0, 1],
+        }
+    )
+    visible = pd.DataFrame({"gene": list("abcde"), "visible": True, "earliest_hours": [9.0, 7.0, 2.0, 1.0, 5.0]})
+    visible.loc[3, "visible"] = False
+    targets = pd.DataFrame({"direction": "morphology_to_expression", "target": list("abcdef"), "nonlinear": 0.0})
+    targets.loc[4, "nonlinear"] = 0.2
+    genes = pd.concat([known, pd.DataFrame({"gene": ["f"]})]).fillna(0)
+    rows = {r["measure"]: r for r in score_visible(targets, visible, genes, 4.5)}
+    assert rows["early_genes_visible_hours"]["recovered"] == 8
+    assert rows["late_genes_visible_hours"]["recovered"] == 2
+    assert rows["late_genes_visible_hours"]["planted"] == 4.5
+    assert rows["early_gene_auc"]["recovered"] == 1
+    assert rows["nonlinear_gene_auc"]["recovered"] == 1
 
 
 def test_function_is_compared_on_matched_cells_only():

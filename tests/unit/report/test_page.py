@@ -58,7 +58,7 @@ def write_fields(folder: Path, count: int, side: int = 40) -> tuple[list[Path], 
 def test_a_page_of_nothing_has_a_title_and_says_what_was_not_run(tmp_path: Path):
     page, answers = render(tmp_path, settings={"run": "mine"})
     assert "<title>cineseq: mine</title>" in page
-    assert page.count("<p>Not run.</p>") == 5
+    assert page.count("<p>Not run.</p>") == 6
     assert page.count("Not run: this run has no ") == 5
     assert answers["report"].endswith("index.html")
     assert [a["id"] for a in answers["answers"]] == [

@@ -66,7 +66,9 @@ def demo():
 
 @pytest.fixture(scope="module")
 def null():
-    return simulate(Simulate(null_effects=["expression", "morphology", "sister", "clusters", "confounder"]), 1)
+    return simulate(
+        Simulate(null_effects=["expression", "morphology", "sister", "clusters", "confounder", "shared"]), 1
+    )
 
 
 def paired_counts(experiment):
@@ -268,6 +270,32 @@ def test_a_null_effect_changes_nothing_else(demo):
     pd.testing.assert_frame_equal(demo.cells[same], other.cells[same])
     pd.testing.assert_frame_equal(demo.fields[0].positions, other.fields[0].positions)
     assert not np.allclose(demo.cells["module"], other.cells["module"])
+
+
+def test_genes_go_with_shape_only_where_planted(demo, null):
+    wanted = {"shape_early": "trait_elongation", "shape_late": "trait_bright_texture"}
+    for experiment, low, high in ((demo, 0.55, 1.0), (null, 0.0, 0.2)):
+        counts, cells = paired_counts(experiment)
+        for group, trait in wanted.items():
+            score = counts[:, (experiment.genes["group"] == group).to_numpy()].mean(1)
+            assert low < abs(np.corrcoef(score, cells[trait])[0, 1]) < high
+        joint = counts[:, (experiment.genes["group"] == "shape_joint").to_numpy()].mean(1)
+        product = cells["trait_elongation"] * cells["trait_size"]
+        assert low - 0.1 < abs(np.corrcoef(joint, product)[0, 1]) < high
+        assert abs(np.corrcoef(joint, cells["trait_elongation"])[0, 1]) < 0.2
+    oracles = [planted_effects(e, Simulate(), 1)["oracle"] for e in (demo, null)]
+    assert 0.2 < oracles[0]["morphology_to_expression_r2"] < 0.4
+    assert 0.25 < oracles[0]["expression_to_morphology_r2"] < 0.45
+    assert oracles[1]["expression_to_morphology_r2"] < 0.2
+
+
+def test_the_late_part_of_texture_is_not_seen_before_it_fades_in(demo):
+    cells = demo.cells[demo.cells["birth_frame"] <= 14].set_index(["sample", "fov", "number"])
+    rows = pd.concat([f.positions for f in demo.fields]).query("kind == 'cell'")
+    for frame, low, high in ((27, 0.5, 0.9), (18, 0.0, 0.15)):
+        seen = rows[rows["frame"] == frame].set_index(["sample", "fov", "number"])["bright_texture"]
+        at = np.log(seen.reindex(cells.index).to_numpy())
+        assert low <= abs(np.corrcoef(at, cells["shape_late"])[0, 1]) <= high
 
 
 def test_larger_cells_have_larger_libraries(demo):

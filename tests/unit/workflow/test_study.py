@@ -48,13 +48,13 @@ def test_the_frame_step_of_the_configuration_is_that_of_rows_without_one(tmp_pat
 @pytest.mark.parametrize(
     ("rows", "start", "impossible"),
     [
-        (IMAGES, "images", {"pairing", "clusters", "de", "prediction", "crossmodal", "truth"}),
-        (MASKS, "images", {"pairing", "clusters", "de", "prediction", "crossmodal", "truth"}),
-        (TRACKS_ALONE, "images", {"pairing", "clusters", "de", "prediction", "crossmodal", "truth"}),
-        (POINTS, "images", {"pairing", "clusters", "de", "prediction", "crossmodal", "truth"}),
+        (IMAGES, "images", {"pairing", "clusters", "de", "prediction", "crossmodal", "generative", "truth"}),
+        (MASKS, "images", {"pairing", "clusters", "de", "prediction", "crossmodal", "generative", "truth"}),
+        (TRACKS_ALONE, "images", {"pairing", "clusters", "de", "prediction", "crossmodal", "generative", "truth"}),
+        (POINTS, "images", {"pairing", "clusters", "de", "prediction", "crossmodal", "generative", "truth"}),
         (PAIRED, "images", {"truth"}),
         (SIMULATED, "images", set()),
-        (SIMULATED_MOVIES, "images", {"pairing", "clusters", "de", "prediction", "crossmodal", "truth"}),
+        (SIMULATED_MOVIES, "images", {"pairing", "clusters", "de", "prediction", "crossmodal", "generative", "truth"}),
         (CELLS, "cells", {"features", "tracking", "truth"}),
         (ONLY_CELLS, "cells", TARGETS - {"pairing", "prediction", "lineage", "report"}),
         (GIVEN_PAIRED, "paired", {"features", "tracking", "lineage", "truth"}),
@@ -126,9 +126,9 @@ def test_files_of_fields_and_of_the_study(tmp_path: Path) -> None:
     ("rows", "folders"),
     [
         (MASKS, {"study", "lineage"}),
-        (PAIRED, {"study", "clusters", "de", "prediction", "lineage", "crossmodal"}),
+        (PAIRED, {"study", "clusters", "de", "prediction", "lineage", "crossmodal", "generative"}),
         (ONLY_CELLS, {"study", "prediction", "lineage"}),
-        (GIVEN_PAIRED, {"clusters", "de", "prediction", "crossmodal"}),
+        (GIVEN_PAIRED, {"clusters", "de", "prediction", "crossmodal", "generative"}),
         (LINEAGE, {"study", "lineage"}),
     ],
 )
@@ -155,7 +155,7 @@ SISTERS = "compare_sisters compare_sisters_before_death"
             PAIRED[2:],
             SCORED,
             "prepare_movie segment track morphology embed score_function | collect_cells match_barcodes pair cluster "
-            f"differential_expression explain_modalities predict describe_fates {SISTERS} "
+            f"differential_expression explain_modalities generate predict describe_fates {SISTERS} "
             "compare_sister_genes",
         ),
         (
@@ -166,8 +166,8 @@ SISTERS = "compare_sisters compare_sisters_before_death"
         (
             CELLS,
             {},
-            f"| import_cells cluster differential_expression explain_modalities predict describe_fates {SISTERS} "
-            "compare_sister_genes",
+            "| import_cells cluster differential_expression explain_modalities generate predict describe_fates "
+            f"{SISTERS} compare_sister_genes",
         ),
         (
             TRACKS_ALONE[2:],
@@ -176,7 +176,7 @@ SISTERS = "compare_sisters compare_sisters_before_death"
         ),
         (POINTS[2:], {}, f"track | collect_cells describe_fates {SISTERS}"),
         (POINTS_AND_IMAGES[2:], SCORED, f"prepare_movie track | collect_cells describe_fates {SISTERS}"),
-        (GIVEN_PAIRED, {}, "| import_paired cluster differential_expression explain_modalities predict"),
+        (GIVEN_PAIRED, {}, "| import_paired cluster differential_expression explain_modalities generate predict"),
         (LINEAGE, {}, f"| import_lineage describe_fates {SISTERS}"),
     ],
 )

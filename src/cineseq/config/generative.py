@@ -1,0 +1,45 @@
+"""Settings of the generation of one modality from the other."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from cineseq.config.base import Section
+
+Learner = Literal["ridge", "pls", "kernel_ridge", "network"]
+
+
+class Generative(Section):
+    """Generation of each modality from the other, shares of variance, and how early they are visible."""
+
+    enabled: bool = Field(default=True, description="Run the step where there are counts and shape of the same cells.")
+    learners: list[Learner] = Field(
+        ["ridge", "pls", "kernel_ridge", "network"],
+        min_length=1,
+        description="Learners of the conditional mean; grouped inner folds choose among them.",
+    )
+    components: int = Field(
+        50, ge=2, description="Most principal components of expression, shape and embedding, learned in training cells."
+    )
+    representation: str = Field(
+        "pca",
+        min_length=1,
+        description="pca: principal components of expression that are learned in training cells; or a table (.tsv, "
+        ".csv or .parquet) with the column track_id and one column per latent variable, learned elsewhere.",
+    )
+    min_pairs: int = Field(200, ge=20, description="With fewer paired cells no generator is learned, only means.")
+    flow: bool = Field(
+        default=True,
+        description="Try conditional flow matching beside three baselines; it is used only where it beats all of them.",
+    )
+    min_flow: int = Field(1000, ge=100, description="With fewer paired cells flow matching is not tried.")
+    class_column: str = Field(
+        "condition", description="Column of cell types or conditions by which generated cells are judged."
+    )
+    windows: int = Field(6, ge=1, le=48, description="Windows of hours before sequencing in the curve over time.")
+    permutations: int = Field(999, ge=0, description="Shuffled pairings of the test of each gene and feature.")
+    null_draws: int = Field(19, ge=0, description="Shuffled pairings with which models are fitted again.")
+    gene_sets: Path | None = Field(
+        None, description="GMT file of gene sets whose shares are added up; null: those of the cell cycle only."
+    )
