@@ -10,9 +10,6 @@ each direction with its card; the report.
 import logging
 from pathlib import Path
 
-from cineseq.generative.figures import draw_ranked, draw_shares, draw_time_curve
-from cineseq.generative.responders import separate
-from cineseq.generative.timecurve import time_curve
 from threadpoolctl import threadpool_limits
 
 from cineseq.config.base import Section
@@ -21,11 +18,14 @@ from cineseq.config.generative import Generative
 from cineseq.config.prediction import Crossmodal, Folds, Prediction
 from cineseq.expression.quality_control import usable_cells
 from cineseq.files import write_json
+from cineseq.generative.figures import draw_ranked, draw_shares, draw_time_curve
 from cineseq.generative.means import Learning
 from cineseq.generative.model import DIRECTIONS
+from cineseq.generative.responders import separate
 from cineseq.generative.shares import SharesOptions, decompose_shares
 from cineseq.generative.study import GenerateOptions, generate_study
 from cineseq.generative.study_outputs import complete, draw_generated, report_of, write_complete, write_models
+from cineseq.generative.timecurve import time_curve
 from cineseq.generative.timed import read_latents, read_timed
 from cineseq.io.adata import read_paired
 from cineseq.prediction.reliability import read_adjacent_frames
