@@ -10,7 +10,7 @@ SNAKEMAKE = $(RUN)/snakemake --cores all
 # Bytecode is kept even if the shell forbids it: otherwise every job would compile all its imports again.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: install demo test test-all bench-imaging bench-tracking bench-lineage bench-prediction bench-expression bench-truth bench-measurements bench-generative bench-inputs bench-workflow lint format docs docs-pictures notebooks models config lock clean help
+.PHONY: install demo test test-all bench-imaging bench-tracking bench-calibration bench-lineage bench-prediction bench-expression bench-truth bench-measurements bench-generative bench-inputs bench-workflow lint format docs docs-pictures notebooks models config lock clean help
 
 help:
 	@echo "make install   create the locked environment in .venv"
@@ -18,6 +18,7 @@ help:
 	@echo "make test      run the tests (make test-all adds the slow ones)"
 	@echo "make bench-imaging   score segmentation, tracking and memory on real and simulated movies, compared with peers (an hour)"
 	@echo "make bench-tracking   score tracking on tissue, colonies and nuclei, beside laptrack, trackpy and btrack (an hour)"
+	@echo "make bench-calibration   fit the calibration of links, and print its error on movies that it was not fitted to"
 	@echo "make bench-lineage   score the lineage analysis: real families, simulated experiments, speed (minutes)"
 	@echo "make bench-prediction   score prediction of function: real cells, simulated experiments (an hour)"
 	@echo "make bench-expression   time and memory of clustering 100,000 cells and of ranking genes, compared with scanpy"
@@ -50,6 +51,9 @@ bench-imaging: $(VENV)/.installed $(PEERS)/.complete
 # Scores of peers are kept in results/ and are computed for new movies only.
 bench-tracking: $(VENV)/.installed $(PEERS)/.complete $(BTRACK)/.complete
 	OMP_NUM_THREADS=1 $(RUN)/python benchmarks/bench_tracking.py --peers
+
+bench-calibration: $(VENV)/.installed
+	OMP_NUM_THREADS=1 $(RUN)/python benchmarks/bench_calibration.py
 
 bench-lineage: $(VENV)/.installed
 	OMP_NUM_THREADS=1 $(RUN)/python benchmarks/bench_lineage.py

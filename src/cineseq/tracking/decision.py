@@ -52,7 +52,7 @@ MOST_CHOICES = 4
 """Most times that events are chosen: again without divisions of which a daughter is a piece of a mask."""
 SLOPE, RAISE, FALL, FALLS_FROM = 0.411, 0.590, 0.481, -4.5
 """Calibration of log odds: they are shrunk by the first and raised by the second; the third is taken off for each unit
-of the log of the mean doubt above the fourth."""
+of the log of the mean doubt above the fourth. ``make bench-calibration`` fits them."""
 DOUBT = 1e-4
 """Smallest mean doubt of a movie that is told from none."""
 
@@ -230,12 +230,14 @@ def _value(candidates: Candidates, probability: np.ndarray, settings: Track) -> 
     return value
 
 
-def calibrated(probability: np.ndarray, doubt: float) -> np.ndarray:
+def calibrated(
+    probability: np.ndarray, doubt: float, *, slope: float = SLOPE, up: float = RAISE, fall: float = FALL
+) -> np.ndarray:
     """Return probabilities that are about as often right as they say.
 
     Belief propagation knows only what the evidence models, so it is too sure, the more so where the movie is hard. The
-    log odds are shrunk, and lowered where the mean doubt is large. The curve was fitted to links in twelve movies, real
-    and simulated, of ``benchmarks/bench_tracking.py``.
+    log odds are shrunk, and lowered where the mean doubt is large. The curve is fitted to links in movies of
+    ``benchmarks/bench_tracking.py`` by ``benchmarks/bench_calibration.py``.
 
     Parameters
     ----------
@@ -243,10 +245,12 @@ def calibrated(probability: np.ndarray, doubt: float) -> np.ndarray:
         From belief propagation, any shape.
     doubt
         Mean of one minus the probability of the chosen links.
+    slope, up, fall
+        Constants of the calibration; see :data:`SLOPE`.
     """
     inside = np.clip(probability, 1e-25, 1 - 1e-16)  # of which log odds are finite
     log_odds = np.log(inside) - np.log1p(-inside)
-    shrunk = SLOPE * log_odds + RAISE - FALL * max(0.0, np.log(doubt + DOUBT) - FALLS_FROM)
+    shrunk = slope * log_odds + up - fall * max(0.0, np.log(doubt + DOUBT) - FALLS_FROM)
     return np.where(probability > 0, 1 / (1 + np.exp(-shrunk)), 0.0)
 
 
