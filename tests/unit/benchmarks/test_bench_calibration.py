@@ -16,7 +16,7 @@ def movie(slope: float, up: float, seed: int) -> Links:
 
 
 def test_the_curve_that_made_the_links_is_found() -> None:
-    found = fit([movie(0.3, 0.5, seed) for seed in range(3)])
+    found = fit([[movie(0.3, 0.5, seed) for seed in range(3)]])
     assert found[0] == pytest.approx(0.3, abs=0.04)
     new = movie(0.3, 0.5, 9)
     assert new.error(curve(found, new)) < 0.02 < new.error(new.probability)

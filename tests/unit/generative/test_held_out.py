@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from generative_designs import SharedCells, draw, explained
+from generative.parts import SharedCells, draw, explained
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

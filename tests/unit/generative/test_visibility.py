@@ -1,7 +1,7 @@
 """The test of visibility holds its level under the null, finds what is planted, and says when it is seen first."""
 
 import numpy as np
-from generative_designs import SharedCells, draw, explained
+from generative.parts import SharedCells, draw, explained
 
 from cineseq.generative.visibility import Pairings, score_test, shuffled_errors
 from cineseq.statistics.metrics import centred

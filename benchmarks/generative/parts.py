@@ -1,15 +1,16 @@
-"""Cells whose shapes and genes share planted variance, what is asked of them, and the number of one study.
+"""Parts of a share: what is linear, unique to shape, and common with size, where each is planted, and where none is.
 
-The tests of the package draw their cells here, too. ``share_in_total`` is the function of a seed that a row of a
-benchmark needs.
+The tests of the package draw their cells here, too.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache, partial
 
 import numpy as np
 import pandas as pd
+from truth.claims import Claim
 
 from cineseq.config.prediction import Folds
 from cineseq.generative.held_out import Covariates, Fitting, HeldOut, held_out
@@ -70,6 +71,7 @@ def draw(planted: SharedCells, seed: int) -> Drawn:
     return Drawn(shapes, genes, obs)
 
 
+@lru_cache(maxsize=8)
 def explained(planted: SharedCells, seed: int) -> tuple[HeldOut, np.ndarray]:
     """Return held-out errors of the genes, and their values centred within fields."""
     drawn = draw(planted, seed)
@@ -97,3 +99,26 @@ def share_in_total(planted: SharedCells, seed: int, part: str = "linear", number
     weights = np.ones((planted.genes, 1))
     found = sums_jackknife(fitted.parts()[part] @ weights, fitted.total @ weights)
     return float(found.estimate[0]) if number == "share" else float(found.interval()[0][0] > 0)
+
+
+PARTS = {"linear": lambda p: p.unique + p.common, "unique": lambda p: p.unique, "common": lambda p: p.common}
+"""The planted share of each part."""
+
+
+def _claims() -> list[Claim]:
+    claims = []
+    for planted in (SharedCells(), SharedCells(common=0.3), SharedCells(unique=0.2, common=0.2)):
+        design = f"300 cells of 20 fields, shifts of 1 sd, unique {planted.unique:g}, common {planted.common:g}"
+        key = f"unique_{planted.unique:g}_common_{planted.common:g}"
+        for part, truth_of in PARTS.items():
+            share = truth_of(planted)
+            mean = partial(share_in_total, planted, part=part)
+            claims.append(Claim(f"parts.{part}_{key}", design, f"{part} share, planted {share:g}", mean, 150, new=True))
+            if share == 0:
+                found = partial(share_in_total, planted, part=part, number="found")
+                what = f"share of studies whose {part} part is found"
+                claims.append(Claim(f"parts.found_{part}_{key}", design, what, found, 150, at_most=0.05, new=True))
+    return claims
+
+
+CLAIMS = _claims()
