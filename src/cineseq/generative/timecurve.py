@@ -313,20 +313,27 @@ def report(found: TimeCurve) -> dict[str, Any]:
     last = rows.iloc[0]
     if len(seen):
         far = seen.iloc[-1]
+        further = (
+            "it is the earliest window"
+            if far["hours_before"] == rows["hours_before"].max()
+            else "no window further back shows any"
+        )
         lines.append(
             f"Shape {number(far['hours_before'], 1)} h before sequencing explains {percent(far['share'])} "
             f"{interval(far['low'], far['high'], percent)} of the variance of expression within fields, shape "
-            f"{number(last['hours_before'], 1)} h before it {_said(last)}; no window further back shows any."
+            f"{number(last['hours_before'], 1)} h before it {_said(last)}; {further}."
         )
     else:
         lines.append("In no window before sequencing a share of expression was found in shape.")
-    early = found.visible[found.visible["early"]].sort_values(["earliest_hours", "p_value"], ascending=[False, True])
-    visible = int(found.visible["visible"].sum())
-    named = listed(early["gene"].head(MOST_NAMED).astype(str))
-    lines.append(
-        f"{count(visible)} of {count(len(found.visible), 'gene')} are visible in shape in some window (q ≤ {ALPHA}), "
-        f"{count(len(early))} before the last one" + (f": {named}." if len(early) else ".")
-    )
+    early = found.visible[found.visible["early"]]
+    seen_genes = found.visible[found.visible["visible"]]
+    visible, first = len(seen_genes), seen_genes["earliest_hours"].max()
+    from_first = seen_genes[seen_genes["earliest_hours"] == first].sort_values("p_value")
+    line = f"{count(visible)} of {count(len(found.visible), 'gene')} are visible in shape in some window (q ≤ {ALPHA})"
+    if visible:
+        named = listed(from_first["gene"].head(MOST_NAMED).astype(str))
+        line += f", {count(len(from_first))} of them from {number(first, 1)} h before sequencing on: {named}"
+    lines.append(f"{line}. What is visible may be so through size or cell cycle.")
     numbers |= {"visible": visible, "early": len(early), "tested": len(found.visible)}
     numbers |= {f"share.{number(row['hours_before'], 1)}_h": clean(row["share"]) for row in rows.to_dict("records")}
     return {"lines": lines, "numbers": numbers}
