@@ -200,8 +200,8 @@ def time_curve(data: PairedData, timed: pd.DataFrame, options: SharesOptions, wi
             "q_value": benjamini_hochberg(test.any_design),
         }
     )
-    p = {window.middle: value for window, value in zip(estimable, test.totals[:, 0], strict=True)}
-    return TimeCurve(_with_p(pd.DataFrame(curve), p), by_gene, visible, (*cells.plan.notes, *_of_cells(parts)))
+    by_window = {window.middle: value for window, value in zip(estimable, test.totals[:, 0], strict=True)}
+    return TimeCurve(_with_p(pd.DataFrame(curve), by_window), by_gene, visible, (*cells.plan.notes, *_of_cells(parts)))
 
 
 def _seen(window: HoursBefore, obs: pd.DataFrame, targets: np.ndarray, options: SharesOptions) -> _Seen:
