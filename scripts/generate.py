@@ -80,6 +80,7 @@ def main(
 ) -> None:
     """Generate, explain, and write tables, figures, models and report."""
     wanted = settings.generative
+    classes = wanted.class_column or settings.crossmodal.class_column
     cells = None if clusters is None else read_table(clusters, CLUSTERS).set_index("track_id")
     data = usable_cells(read_paired(paired, settings.normalisation), cells)
     latents = read_latents(wanted.representation, data.obs.index)
@@ -90,14 +91,14 @@ def main(
         threads,
         learning=learning,
         components=wanted.components,
-        class_column=wanted.class_column,
+        class_column=classes,
         min_pairs=wanted.min_pairs,
         min_flow=wanted.min_flow if wanted.flow else None,
         latents=latents,
         latents_name="" if latents is None else wanted.representation,
     )
     explanation = SharesOptions(
-        settings.crossmodal.model_copy(update={"class_column": wanted.class_column}),
+        settings.crossmodal.model_copy(update={"class_column": classes}),
         settings.prediction,
         settings.folds,
         settings.seed,
@@ -114,7 +115,7 @@ def main(
         explained = decompose_shares(data, explanation, cells, frames)
         timed = read_timed(objects, data)
         curve = time_curve(data, timed, explanation, wanted.windows)
-        apart = separate(data, wanted.class_column, explanation, explained.targets)
+        apart = separate(data, classes, explanation, explained.targets)
 
     tables = {
         generated_directions: (made.directions, contracts.GENERATED_DIRECTIONS),

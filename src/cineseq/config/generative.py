@@ -34,8 +34,10 @@ class Generative(Section):
         description="Try conditional flow matching beside three baselines; it is used only where it beats all of them.",
     )
     min_flow: int = Field(1000, ge=100, description="With fewer paired cells flow matching is not tried.")
-    class_column: str = Field(
-        "condition", description="Column of cell types or conditions by which generated cells are judged."
+    class_column: str | None = Field(
+        None,
+        description="Column of cell types or conditions by which generated cells are judged; null: that of "
+        "crossmodal.class_column.",
     )
     windows: int = Field(6, ge=1, le=48, description="Windows of hours before sequencing in the curve over time.")
     permutations: int = Field(999, ge=0, description="Shuffled pairings of the test of each gene and feature.")
