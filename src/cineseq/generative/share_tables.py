@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,8 @@ COMPARED = {
     "above 0 also where its penalised model only estimates with more error"
 }
 """Parts that are no claim, with what they are."""
+OF_COVARIATES = ("size", "cycle", "technical", "covariates", "joint")
+"""Parts that do not rest on the other modality alone, for which chance is 0."""
 NOT_OF_ITSELF = "is a covariate itself, so that nothing is explained beyond covariates"
 
 
@@ -85,11 +88,22 @@ def in_total(
         Noise ceilings, and the other modality with shuffled pairing.
     """
     total = fitted.total @ weights
+    draws = shuffled.shares(weights)
+    # What shuffled pairing gives, as where pairs are exchanged within classes that share both modalities.
+    chance = np.maximum(draws.mean(axis=0), 0.0) if len(draws) else np.zeros(weights.shape[1])
+    lowest = sums_jackknife(fitted.parts()["linear"] @ weights, total).interval()[0]
+    beyond_chance = lowest > chance
     rows = []
     for part, gain in fitted.parts().items():
         found = sums_jackknife(gain @ weights, total)
         low, high = found.interval()
-        null = shuffled.shares(weights) if part == "linear" else None
+        null = draws if part == "linear" else None
+        if part in OF_COVARIATES:
+            least = np.zeros(len(names))
+        elif part in {"linear", "best"}:
+            least = chance
+        else:  # of a share that is not beyond chance no part is
+            least = np.where(beyond_chance, 0.0, np.inf)
         for number, name in enumerate(names):
             share, ceiling = found.estimate[number], ceilings.totals[number]
             row: dict[str, Any] = {
@@ -102,7 +116,7 @@ def in_total(
                 "high": min(high[number], 1.0) if np.isfinite(high[number]) else np.nan,
                 "ceiling": ceiling,
                 "share_of_ceiling": share / ceiling if ceiling > CEILING_WORTH_DIVIDING else np.nan,
-                "found": verdict(share, low[number]) if part not in COMPARED else None,
+                "found": verdict(share, low[number], least=least[number]) if part not in COMPARED else None,
                 "note": COMPARED.get(part),
             }
             if null is not None and len(null):
@@ -146,23 +160,28 @@ def by_target(
     columns["ceiling"] = ceilings.targets
     usable = ceilings.targets > CEILING_WORTH_DIVIDING
     columns["share_of_ceiling"] = np.where(usable, _ratio(columns["linear"], ceilings.targets), np.nan)
+    chance = np.maximum(np.nan_to_num(columns["share_null"]), 0.0)
     columns["found"] = [
-        verdict(share, low, q)
-        for share, low, q in zip(columns["linear"], columns["linear_low"], columns["q_value"], strict=True)
+        verdict(share, low, q, least=least)
+        for share, low, q, least in zip(
+            columns["linear"], columns["linear_low"], columns["q_value"], chance, strict=True
+        )
     ]
     columns["note"] = [NOT_OF_ITSELF if itself else None for itself in own]
     return pd.DataFrame(columns)
 
 
-def verdict(share: float, low: float, q: float = 0.0) -> str:
-    """Say whether a share was found: its interval is above 0 and its false discovery rate at most 5 %.
+def verdict(share: float, low: float, q: float = 0.0, *, least: float = 0.0) -> str:
+    """Say whether a share was found: its interval is above ``least`` and its false discovery rate at most 5 %.
+
+    ``least`` is the mean share with shuffled pairing where there is one, else 0.
 
     A share whose interval reaches 0 is not negative: none was found. A held-out share is below 0 where nothing is
     explained, because models are estimated with error.
     """
     if not (known(share) and known(low)):
         return NOT_ESTIMABLE
-    return FOUND if low > 0 and known(q) and q <= ALPHA else NONE_FOUND
+    return FOUND if low > least and known(q) and q <= ALPHA else NONE_FOUND
 
 
 def sentences(summary: pd.DataFrame, targets: pd.DataFrame, calibration: pd.DataFrame) -> dict[str, Any]:
@@ -179,9 +198,12 @@ def sentences(summary: pd.DataFrame, targets: pd.DataFrame, calibration: pd.Data
         own = targets[targets["direction"] == direction]
         passing = int((own["found"] == FOUND).sum())
         numbers[f"{direction}.found"], numbers[f"{direction}.tested"] = passing, len(own)
-        explained = [
-            f"the other modality (linear) {_said(main.loc['linear'])}, {p_value(main.loc['linear', 'p_value'])}"
-        ]
+        linear = main.loc["linear"]
+        explained = [f"{_WORDS['linear']} {_said(linear)}, {p_value(linear['p_value'])}"]
+        if known(linear["share_null"]):
+            explained[0] += f", {percent(linear['share_null'])} with shuffled pairing"
+        within = rows[(rows["estimand"] == "within_class") & (rows["target"] == TOTAL) & (rows["part"] == "linear")]
+        explained += [f"the same within classes {_said(row)}" for row in within.to_dict("records")]
         explained += [
             f"{_WORDS[part]} {_said(main.loc[part])}" for part in _WORDS if part in main.index and part != "linear"
         ]
@@ -207,8 +229,10 @@ _WORDS = {
 }
 
 
-def _said(row: pd.Series) -> str:
+def _said(row: Mapping[str, Any] | pd.Series) -> str:
     """Return a share with its interval, or that none was found."""
+    if row["found"] == NONE_FOUND and row["low"] > 0:
+        return f"none found beyond chance (R² {percent(row['share'])} {interval(row['low'], row['high'], percent)})"
     if row["found"] == NONE_FOUND:
         return f"none found (interval up to {percent(max(float(row['high']), 0.0))})"
     return f"{percent(row['share'])} {interval(row['low'], row['high'], percent)}"

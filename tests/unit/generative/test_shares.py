@@ -91,6 +91,11 @@ def test_the_word_beside_a_share(share, low, q, word):
     assert verdict(share, low, q) == word
 
 
+def test_a_share_that_shuffled_pairing_has_too_is_none_found():
+    assert verdict(0.2, 0.1, least=0.05) == "found"
+    assert verdict(0.2, 0.1, least=0.15) == "none found"
+
+
 def test_gene_sets_have_a_row_and_those_without_genes_are_said(tmp_path):
     path = tmp_path / "sets.gmt"
     path.write_text("carriers\t\tg0\tg1\tg2\tg3\nelsewhere\t\tZZZ\n")
@@ -120,6 +125,16 @@ def test_classes_within_fields_are_taken_out():
     found = decompose_shares(data, options)
     assert total(found, "morphology_to_expression").loc["linear", "share"] > 0.05
     assert total(found, "morphology_to_expression", "within_class").loc["linear", "share"] < 0.01
+    # Pairs are shuffled within classes, which explains as much: nothing is found in total, in parts or for genes.
+    parts = total(found, "morphology_to_expression")
+    assert parts.loc["linear", "low"] > 0
+    assert parts.loc["linear", "share_null"] > 0.05
+    assert set(parts.loc[["linear", "unique", "common"], "found"]) == {"none found"}
+    genes = found.targets[found.targets["direction"] == "morphology_to_expression"]
+    assert (genes["found"] == "found").mean() < 0.1
+    lines = " ".join(sentences(found.summary, found.targets, found.calibration)["lines"])
+    assert "none found beyond chance (R²" in lines
+    assert "with shuffled pairing; the same within classes none found" in lines
 
 
 def test_too_few_cells_are_not_estimable():
