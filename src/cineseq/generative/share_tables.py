@@ -100,10 +100,10 @@ def in_total(
         null = draws if part == "linear" else None
         if part in OF_COVARIATES:
             least = np.zeros(len(names))
-        elif part in {"linear", "best"}:
+        elif part == "linear":
             least = chance
-        else:  # of a share that is not beyond chance no part is
-            least = np.where(beyond_chance, 0.0, np.inf)
+        else:  # where linear models are not beyond chance, neither is another model of the same, or a part of it
+            least = np.where(beyond_chance, chance if part == "best" else 0.0, np.inf)
         for number, name in enumerate(names):
             share, ceiling = found.estimate[number], ceilings.totals[number]
             row: dict[str, Any] = {
