@@ -7,8 +7,8 @@ _DIRECTION = Column("direction", "text", "Predicting modality and predicted moda
 _FOUND = Column(
     "found",
     "text",
-    "found: the interval lies above 0, or above the mean with shuffled pairing, and the q-value, where there is one, is "
-    "at most 0.05; none found is no negative share; missing where no claim is made",
+    "found: the interval lies above 0, or above the mean with shuffled pairing, and the q-value, where there is one, "
+    "is at most 0.05; none found is no negative share; missing where no claim is made",
     values=("found", "none found", "not estimable"),
     missing=True,
 )
