@@ -237,7 +237,8 @@ def calibrated(
 
     Belief propagation knows only what the evidence models, so it is too sure, the more so where the movie is hard. The
     log odds are shrunk, and lowered where the mean doubt is large. The curve is fitted to links in movies of
-    ``benchmarks/bench_tracking.py`` by ``benchmarks/bench_calibration.py``.
+    ``benchmarks/bench_tracking.py`` by ``benchmarks/bench_calibration.py``, which also prints the error in sets of
+    movies that are left out of the fit.
 
     Parameters
     ----------
