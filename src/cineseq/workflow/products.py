@@ -115,7 +115,7 @@ PRODUCTS: tuple[Product, ...] = (
     # The study.
     Product("study/curation.tsv", "study", "imaging.CURATION", "collect_uncertain", name="uncertain",
             target="tracking"),
-    Product("study/fields.tsv", "study", "imaging.FIELDS", "list_fields"),
+    Product("study/fields.tsv", "study", "imaging.FIELDS", "list_fields", target="features"),
     Product("study/cells.parquet", "study", "imaging.CELLS", "collect_cells|import_cells|import_lineage", "pairing",
             target="features"),
     Product("study/cells.csv", "study", None, "collect_cells|import_cells|import_lineage|import_paired", name="csv"),

@@ -12,7 +12,6 @@ import tifffile
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from cineseq.config.base import FieldOfView
 from cineseq.config.imaging import Channels, Inputs
 from cineseq.config.schema import lengths_in_pixels, load
 from cineseq.errors import UserError
@@ -96,7 +95,7 @@ def test_intervals_and_pixel_sizes_that_differ_are_said() -> None:
         (
             {"channels": {"DAPI": "uint16", "GFP": "uint8"}},
             [],
-            "channel GFP: the pixels are uint16 in field a/1 and uint8 in field b/1, so grey levels do not mean",
+            "channel GFP: the pixels are uint16 in field one and uint8 in field eight, so grey levels do not mean",
         ),
         (
             {"pixel_size_um": 0.51},
@@ -132,8 +131,7 @@ def prepared(folder: Path, name: str, movie: np.ndarray, names: list[str], **set
 
 
 def compared(folder: Path, *reports: Path) -> dict:
-    fields = [FieldOfView(sample=name) for name in "ab"]
-    step.main(recorded=list(reports), report=folder / "c.json", settings=step.Settings(fields=fields))
+    step.main(recorded=list(reports), report=folder / "c.json", settings=step.Settings())
     return json.loads((folder / "c.json").read_text())
 
 
