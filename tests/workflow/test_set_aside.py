@@ -67,7 +67,7 @@ def test_a_study_with_bad_fields(three: Project) -> None:
     # No field may fail any more: the table of fields is made again, and refuses.
     three.configure(run={"may_fail": 0})
     assert three.planned("features") >= {"list_fields"}
-    assert "run.may_fail (0) allows 0" in three.complaint("results/small/study/fields.tsv")
+    assert "run.may_fail (0.0) allows 0" in three.complaint("results/small/study/fields.tsv")
     three.configure()
 
     # The other is mended and re-runs alone, and nothing is left of its failure.

@@ -299,9 +299,15 @@ def _conclude(job: Job, end: End) -> int:
 def _reason(job: Job, end: End) -> tuple[Reason, str] | None:
     """Return why the field is set aside and the sentence; None where the end is no fault of the field."""
     if end.stopped_for == "time":
-        return "time", f"it takes longer than {job.seconds:.0f} s, the time that the profile gives it; give it more."
+        return (
+            "time",
+            f"it takes longer than {round(job.seconds or 0)} s, the time that the profile gives it; give it more.",
+        )
     if end.stopped_for == "memory":
-        return "memory", f"it needs more than {job.megabytes:.0f} MB, the memory that the profile gives; give it more."
+        return (
+            "memory",
+            f"it needs more than {round(job.megabytes or 0)} MB, the memory that the profile gives; give it more.",
+        )
     if "failed" in end.told:
         told = end.told["failed"]
         return next(reason for reason in REASONS if reason == told["reason"]), told["sentence"]

@@ -92,7 +92,7 @@ def too_many(failed: Iterable[Status], fields: int, may_fail: float) -> str:
     if number <= limit:
         return ""
     return (
-        f"{number} of {fields} fields of view could not be processed, and run.may_fail ({may_fail:g}) allows {limit}; "
+        f"{number} of {fields} fields of view could not be processed, and run.may_fail ({may_fail}) allows {limit}; "
         "mend what is said of them, or raise run.may_fail."
     )
 

@@ -95,7 +95,7 @@ def test_intervals_and_pixel_sizes_that_differ_are_said() -> None:
         (
             {"channels": {"DAPI": "uint16", "GFP": "uint8"}},
             [],
-            "channel GFP: the pixels are uint16 in field one and uint8 in field eight, so grey levels do not mean",
+            "channel GFP: the pixels are uint16 in field a/1 and uint8 in field b/1, so grey levels do not mean",
         ),
         (
             {"pixel_size_um": 0.51},
@@ -172,7 +172,7 @@ def test_masks_alone_are_compared_by_their_scales_and_the_advice_works(tmp_path:
         import_masks.main(masks=[tmp_path / f"{name}.ome.tif"], **outputs, settings=settings)
         return outputs["report"]
 
-    with pytest.raises(UserError, match=r"field b/1: the pixel size is unknown, .*set inputs.pixel_size_um"):
+    with pytest.raises(UserError, match=r"field y: the pixel size is unknown, .*set inputs.pixel_size_um"):
         compared(tmp_path, imported("x", 0.5, Inputs()), imported("y", None, Inputs()))
     stated = Inputs(pixel_size_um=0.5)
     assert compared(tmp_path, imported("x", 0.5, stated), imported("y", None, stated))["notices"] == []

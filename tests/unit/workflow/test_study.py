@@ -115,6 +115,7 @@ def test_files_of_fields_and_of_the_study(tmp_path: Path) -> None:
         "<results>/fov/a.1/f1/cells.parquet",
         "<results>/fov/a.1/f2/cells.parquet",
         "<results>/fov/b/f1/cells.parquet",
+        "<results>/study/fields.tsv",
         "<results>/study/cells.parquet",
     ]
     paired = ["<results>/study/paired.h5ad", "<results>/study/paired.h5mu"]
