@@ -145,7 +145,7 @@ def test_movies_of_another_bit_depth_are_refused_or_said(tmp_path: Path) -> None
         "The grey levels of channel GFP",
     ]
     eight = prepared(tmp_path, "eight", (movie // 16).astype(np.uint8), ["DAPI", "GFP"])
-    with pytest.raises(UserError, match="channel DAPI: the pixels are uint16 in field a/1 and uint8 in field b/1"):
+    with pytest.raises(UserError, match="channel DAPI: the pixels are uint16 in field one and uint8 in field eight"):
         compared(tmp_path, one, eight)
 
 
