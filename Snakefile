@@ -61,10 +61,11 @@ onstart:
 
 onsuccess:
     say(where_the_report_is(Path(f"results/{STUDY.run}"), STARTED))
+    say_set_aside()
 
 
 onerror:
-    say(why_it_failed(map(Path, log)))
+    say(why_it_failed(map(Path, log)) + set_aside_lines(now_set_aside()))
 
 
 pathvars:

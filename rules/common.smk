@@ -9,10 +9,12 @@ from cineseq.workflow.fingerprint import content_of, fingerprint
 from cineseq.workflow.products import products_of
 from cineseq.workflow.run_state import (
     note_machine,
+    set_aside_lines,
     where_the_report_is,
     why_it_failed,
 )
 from cineseq.workflow.sample_sheet import present
+from cineseq.workflow.set_aside import Record, read_records, too_many
 from cineseq.workflow.study import check_study, open_study
 from cineseq.workflow.targets import (
     all_files,
@@ -20,6 +22,7 @@ from cineseq.workflow.targets import (
     files_of_target,
     is_made,
     step_reports,
+    steps_of,
 )
 from snakemake.exceptions import WorkflowError
 
@@ -48,6 +51,44 @@ field_settings = STUDY.field_settings
 def code(script, templates=None):
     """Return the fingerprint of the code that a rule runs, and of the templates that it fills in."""
     return fingerprint(Path(workflow.source_path(f"../scripts/{script}")), templates)
+
+
+# How a step on a field runs, for ``cineseq.workflow.guard``. Snakemake's own processes on other machines do not know how
+# often a job is repeated; there the limits of the scheduler hold.
+GUARDED = "limits" if workflow.remote_exec else "on"
+os.environ |= {"CINESEQ_GUARD": GUARDED if STUDY.may_fail else "off"}
+if workflow.is_main_process and workflow.execution_settings:
+    os.environ |= {"CINESEQ_RETRIES": str(workflow.execution_settings.retries)}
+RECORDS = read_records(Path(f"results/{STUDY.run}"))
+
+
+def tries(step):
+    """Return a function of wildcards: how often a step has run out of memory or time, so that it is tried again."""
+
+    def of(wildcards):
+        return RECORDS.get((step, wildcards.sample, wildcards.fov), Record()).tries
+
+    return of
+
+
+def now_set_aside():
+    """Return why fields of view of this study are set aside now, at the end of a run."""
+    fields, steps = {(e.sample, e.fov) for e in STUDY.entries}, steps_of(STUDY)[0]
+    found = read_records(Path(f"results/{STUDY.run}")).items()
+    known = (
+        record.status
+        for (step, *field), record in found
+        if step in steps and tuple(field) in fields
+    )
+    return [status for status in known if status]
+
+
+def say_set_aside():
+    """Say which fields are set aside, and fail if they are too many, for targets that end before the table of fields."""
+    failed = now_set_aside()
+    say(set_aside_lines(failed))
+    if excess := too_many(failed, len(STUDY.entries), STUDY.config.run.may_fail):
+        raise WorkflowError(excess)
 
 
 def content(*sources):

@@ -22,10 +22,12 @@ rule morphology:
     threads: 1
     resources:
         mem_mb=growing(1500),
-        runtime=120,
+        runtime=growing(120),
+        attempt=growing(1),
     params:
         settings=field_settings("channels", "morphology"),
         _code=code("morphology.py"),
+        _tries=tries("morphology"),
     script:
         "../scripts/morphology.py"
 
@@ -51,10 +53,12 @@ rule embed:
     resources:
         gpu=STUDY.gpus("embed"),
         mem_mb=growing(3000),
-        runtime=240,
+        runtime=growing(240),
+        attempt=growing(1),
     params:
         settings=field_settings("channels", "features", "embed"),
         _code=code("embed.py"),
+        _tries=tries("embed"),
     script:
         "../scripts/embed.py"
 
@@ -80,10 +84,12 @@ rule score_function:
     threads: 1
     resources:
         mem_mb=growing(1500),
-        runtime=60,
+        runtime=growing(60),
+        attempt=growing(1),
     params:
         settings=field_settings("inputs", "channels", "function"),
         _code=code("score_function.py"),
+        _tries=tries("score_function"),
         _content=content(from_sheet("cell_masks")),
     script:
         "../scripts/score_function.py"
@@ -115,10 +121,12 @@ rule summarise_tracks:
     threads: 1
     resources:
         mem_mb=growing(1000),
-        runtime=30,
+        runtime=growing(30),
+        attempt=growing(1),
     params:
         settings=field_settings("features", metadata=True),
         _code=code("summarise_tracks.py"),
+        _tries=tries("summarise_tracks"),
         _content=content(from_sheet("features")),
     script:
         "../scripts/summarise_tracks.py"

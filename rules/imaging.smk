@@ -26,10 +26,12 @@ rule segment:
     resources:
         gpu=STUDY.gpus("segment"),
         mem_mb=growing(3000),
-        runtime=240,
+        runtime=growing(240),
+        attempt=growing(1),
     params:
         settings=field_settings("channels", "segment"),
         _code=code("segment.py"),
+        _tries=tries("segment"),
     script:
         "../scripts/segment.py"
 
@@ -56,10 +58,12 @@ rule track:
     threads: 1
     resources:
         mem_mb=growing(2000),
-        runtime=60,
+        runtime=growing(60),
+        attempt=growing(1),
     params:
         settings=field_settings("channels", "inputs", "track"),
         _code=code("track.py"),
+        _tries=tries("track"),
         _content=content(
             from_sheet("points"), from_sheet("compartments"), from_sheet("edits")
         ),
@@ -88,10 +92,12 @@ rule import_tracks:
     threads: 1
     resources:
         mem_mb=growing(2000),
-        runtime=60,
+        runtime=growing(60),
+        attempt=growing(1),
     params:
         settings=field_settings("track"),
         _code=code("import_tracks.py"),
+        _tries=tries("import_tracks"),
         _content=content(
             from_sheet("tracks"), from_sheet("compartments"), from_sheet("edits")
         ),
@@ -118,10 +124,12 @@ rule import_point_tracks:
     threads: 1
     resources:
         mem_mb=growing(2000),
-        runtime=60,
+        runtime=growing(60),
+        attempt=growing(1),
     params:
         settings=field_settings("inputs", "track"),
         _code=code("import_point_tracks.py"),
+        _tries=tries("import_point_tracks"),
         _content=content(from_sheet("tracks"), from_sheet("compartments")),
     script:
         "../scripts/import_point_tracks.py"
@@ -144,9 +152,11 @@ rule export_tracks:
     threads: 1
     resources:
         mem_mb=growing(1000),
-        runtime=60,
+        runtime=growing(60),
+        attempt=growing(1),
     params:
         _code=code("export_tracks.py"),
+        _tries=tries("export_tracks"),
     script:
         "../scripts/export_tracks.py"
 
@@ -171,10 +181,12 @@ rule draw_field:
     threads: 1
     resources:
         mem_mb=growing(1500),
-        runtime=60,
+        runtime=growing(60),
+        attempt=growing(1),
     params:
         settings=field_settings("channels", "segment", "curation"),
         _code=code("draw_field.py", "curation/templates"),
+        _tries=tries("draw_field"),
     script:
         "../scripts/draw_field.py"
 

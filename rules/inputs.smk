@@ -22,10 +22,12 @@ rule prepare_movie:
     threads: 1
     resources:
         mem_mb=growing(1500),
-        runtime=60,
+        runtime=growing(60),
+        attempt=growing(1),
     params:
         settings=field_settings("inputs", "channels"),
         _code=code("prepare_movie.py"),
+        _tries=tries("prepare_movie"),
         _content=content(from_sheet("images")),
     script:
         "../scripts/prepare_movie.py"
@@ -50,10 +52,12 @@ rule import_masks:
     threads: 1
     resources:
         mem_mb=growing(1500),
-        runtime=60,
+        runtime=growing(60),
+        attempt=growing(1),
     params:
         settings=field_settings("inputs"),
         _code=code("import_masks.py"),
+        _tries=tries("import_masks"),
         _content=content(from_sheet("masks")),
     script:
         "../scripts/import_masks.py"
@@ -78,10 +82,7 @@ rule compare_fields:
         mem_mb=growing(1000),
         runtime=10,
     params:
-        settings={
-            "fields": STUDY.fields_of_view,
-            "lengths_in_pixels": STUDY.lengths_in_pixels,
-        },
+        settings={"lengths_in_pixels": STUDY.lengths_in_pixels},
         _code=code("compare_fields.py"),
     script:
         "../scripts/compare_fields.py"

@@ -6,10 +6,39 @@ OUTPUTS: <results>/study/cells.parquet, cells.csv, pairs.parquet, paired.h5ad an
 
 if STUDY.start == "images":
 
+    rule list_fields:
+        """List every field of view with its status; stop if too many could not be processed."""
+        input:
+            cells=of_fields("cells.parquet"),
+            pictures=of_fields("quality.json", STUDY.has_masks),
+            exports=of_fields("tracks.geff"),
+        output:
+            **outputs_of("list_fields"),
+            report="<results>/reports/list_fields.json",
+        log:
+            "<logs>/list_fields.log",
+        benchmark:
+            "<benchmarks>/list_fields.tsv"
+        conda:
+            "../envs/cineseq.yaml"
+        threads: 1
+        resources:
+            mem_mb=growing(1000),
+            runtime=60,
+        params:
+            settings={
+                "fields": STUDY.fields_of_view,
+                "may_fail": STUDY.config.run.may_fail,
+            },
+            _code=code("list_fields.py"),
+        script:
+            "../scripts/list_fields.py"
+
     rule collect_cells:
         """Collect the cells of all fields of view in one table."""
         input:
             fields=of_fields("cells.parquet"),
+            statuses="<results>/study/fields.tsv",
             compared=if_there(
                 STUDY.compares_fields, "<results>/reports/compare_fields.json"
             ),

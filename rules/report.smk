@@ -12,6 +12,7 @@ rule write_provenance:
         sheet=STUDY.config.samples,
         inputs=all_inputs,
         step_reports=reports_of_steps,
+        statuses=if_there(STUDY.start == "images", "<results>/study/fields.tsv"),
     output:
         **outputs_of("write_provenance"),
     log:
@@ -41,10 +42,7 @@ rule render_report:
         quality=of_fields("quality.json", STUDY.has_masks),
         pictures=of_fields("overview.png", STUDY.has_masks),
         # One field stands for all: ``compare_fields`` refuses other channels.
-        channels=if_there(
-            STUDY.has_movies,
-            f"<results>/fov/{STUDY.entries[0].sample}/{STUDY.entries[0].fov}/channels.png",
-        ),
+        channels=of_fields("channels.png", STUDY.has_movies),
         regions=of_fields("regions.png", STUDY.measures_function),
         uncertain=if_there(STUDY.has_masks, "<results>/study/curation.tsv"),
         curation_pages=of_fields("curation.html", STUDY.has_masks),

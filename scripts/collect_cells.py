@@ -36,6 +36,7 @@ def main(
     csv: Path,
     report: Path,
     settings: Settings,
+    statuses: Path | None = None,  # noqa: ARG001 - not if too many fields could not be processed
     compared: Path | None = None,  # noqa: ARG001 - only fields whose recordings can be compared are collected
 ) -> None:
     """Write the cells of the study."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from cineseq.config.base import FieldOfView, Section
+from cineseq.config.base import Section
 from cineseq.files import write_json
 from cineseq.preprocessing.compare_fields import compare_fields, read_recorded
 from cineseq.workflow.step import run
@@ -21,14 +21,12 @@ logger = logging.getLogger(__name__)
 class Settings(Section):
     """Settings of this step."""
 
-    fields: list[FieldOfView] = Field(default_factory=list, description="Field of view of each report.")
     lengths_in_pixels: list[str] = Field(default_factory=list, description="Settings of lengths in pixels.")
 
 
 def main(*, recorded: list[Path], report: Path, settings: Settings) -> None:
     """Compare the recordings of all fields of view."""
-    names = [f"{field.sample}/{field.fov}" for field in settings.fields]
-    fields = dict(zip(names, map(read_recorded, recorded), strict=True))
+    fields = {path.stem.replace("@", "/"): read_recorded(path) for path in recorded}
     result = compare_fields(fields, settings.lengths_in_pixels)
     for notice in result["notices"]:
         logger.warning("%s", notice["text"])

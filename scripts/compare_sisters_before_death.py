@@ -13,6 +13,7 @@ from pydantic import Field
 from cineseq.config.base import FieldOfView, Section
 from cineseq.config.lineage import Lineage
 from cineseq.files import write_json
+from cineseq.io.delimited import fields_of
 from cineseq.io.maps import read_compartments
 from cineseq.lineage.discordant_sisters import (
     call_lines,
@@ -57,7 +58,7 @@ def main(
     pairs = discordant_pairs(families, settings.lineage.before_fate_frames)
     maps = read_compartments(compartments)
     measured = []
-    for place, path in zip(settings.fields, objects, strict=True):
+    for place, path in zip(fields_of(objects, settings.fields), objects, strict=True):
         tables = (pairs, maps, tracked)
         here, there, lives = (t[(t["sample"] == place.sample) & (t["fov"] == place.fov)] for t in tables)
         if len(here):

@@ -7,6 +7,10 @@ by which the report chooses typical and worst fields; a table of the least certa
 (PNG) each, and a page that shows both, from which users copy rows into the table of edits that the next run replays.
 """
 
+from cineseq.workflow.guard import guard
+
+guard(globals().get("snakemake"))
+
 import logging
 from contextlib import nullcontext
 from pathlib import Path

@@ -5,6 +5,10 @@ with one row per embedded object and one block of columns per channel, and a rep
 of its weights. Function channels are left out unless ``channels.allow_function_in`` names this step.
 """
 
+from cineseq.workflow.guard import guard
+
+guard(globals().get("snakemake"))
+
 import logging
 from pathlib import Path
 

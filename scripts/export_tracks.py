@@ -8,6 +8,10 @@ labels are track numbers, and ``res_track.txt``. There a track with a gap is wri
 of the next, because the format requires a mask in every frame of a track.
 """
 
+from cineseq.workflow.guard import guard
+
+guard(globals().get("snakemake"))
+
 import logging
 from pathlib import Path
 

@@ -4,6 +4,10 @@ In: one stack of label images or a series of them; the prepared ``movie`` where 
 Out: ``labels``, every ``frame_step``-th mask, otherwise unchanged; ``report``, sentences and numbers.
 """
 
+from cineseq.workflow.guard import guard
+
+guard(globals().get("snakemake"))
+
 import logging
 from pathlib import Path
 

@@ -6,6 +6,10 @@ Out: the two tables and the report of ``import_tracks``, with areas and borders 
 frame in which any cell is listed; a track that ends before is lost, unless the file states its death.
 """
 
+from cineseq.workflow.guard import guard
+
+guard(globals().get("snakemake"))
+
 import logging
 from pathlib import Path
 

@@ -6,6 +6,10 @@ Out: the tables and report of ``track``. Kinds of start and end are determined a
 states. Links and divisions are kept; repairs are counted in the report, and an impossible lineage is an error.
 """
 
+from cineseq.workflow.guard import guard
+
+guard(globals().get("snakemake"))
+
 import logging
 from pathlib import Path
 

@@ -15,6 +15,7 @@ from cineseq.config.base import FieldOfView, Section
 from cineseq.config.imaging import Inputs
 from cineseq.config.pairing import Pairing
 from cineseq.files import write_json
+from cineseq.io.delimited import fields_of
 from cineseq.io.maps import check_fields, check_samples, read_barcode_tables, read_compartments
 from cineseq.pairing.barcodes import sequenced_only
 from cineseq.pairing.match import match
@@ -55,7 +56,7 @@ def main(
     check_samples(imaged, where, known)
     check_fields(settings.fields, where, known)
     sequenced = sequenced_only(known, barcodes, counts, settings.samples, settings.pairing)
-    sizes = pixel_sizes(labels, settings.fields, settings.inputs.pixel_size_um)
+    sizes = pixel_sizes(labels, fields_of(labels, settings.fields), settings.inputs.pixel_size_um)
     matched = match(imaged, where, sequenced, settings.pairing, sizes)
     doubts = check_maps(Maps(imaged, where, sequenced, settings.pairing, sizes), matched.alignments)
     result = pairs_report(matched, known=len(known), sequenced=len(sequenced), imaged=len(imaged), doubts=doubts)

@@ -5,6 +5,10 @@ size is known, else in pixels; and a report. Function channels are left out unle
 this step. Grey levels are not scaled here: ``cells.scaling`` applies later, to the cells of all samples.
 """
 
+from cineseq.workflow.guard import guard
+
+guard(globals().get("snakemake"))
+
 import logging
 from contextlib import ExitStack
 from pathlib import Path

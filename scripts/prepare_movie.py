@@ -6,6 +6,10 @@ for uneven illumination and drift if configured (then with the origin of each fr
 area was imaged); ``saturated``, its saturated pixels, where a path is given; ``report``, sentences and numbers.
 """
 
+from cineseq.workflow.guard import guard
+
+guard(globals().get("snakemake"))
+
 import logging
 from pathlib import Path
 

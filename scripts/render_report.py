@@ -48,7 +48,7 @@ def main(
     step_reports: list[Path] = [],  # noqa: B006 - never changed; the step adapter wants plain lists
     quality: list[Path] = [],  # noqa: B006
     pictures: list[Path] = [],  # noqa: B006
-    channels: Path | None = None,
+    channels: list[Path] = [],  # noqa: B006
     regions: list[Path] = [],  # noqa: B006
     uncertain: Path | None = None,
     curation_pages: list[Path] = [],  # noqa: B006
@@ -70,7 +70,7 @@ def main(
         steps=steps,
         quality=fields,
         pictures=pictures,
-        channel_picture=channels,
+        channel_picture=next(iter(channels), None),
         regions=regions,
         results={product_at(path).name: path for path in results},
         provenance=json.loads(provenance.read_text(encoding="utf-8")) if provenance else {},

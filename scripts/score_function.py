@@ -7,6 +7,10 @@ other channel. A score that a track does not have (it was never seen alive, it h
 a rise is zero.
 """
 
+from cineseq.workflow.guard import guard
+
+guard(globals().get("snakemake"))
+
 import logging
 from collections.abc import Sequence
 from pathlib import Path

@@ -4,6 +4,10 @@ In: ``movie``, the prepared OME-TIFF; ``model``, the file of the segmentation mo
 Out: ``labels``, one label image per frame, 0 for background; ``report``, the model, its hash and the number of cells.
 """
 
+from cineseq.workflow.guard import guard
+
+guard(globals().get("snakemake"))
+
 import logging
 from pathlib import Path
 

@@ -5,6 +5,10 @@ In: detections and tracks; if available, morphology, embeddings, function scores
 measured in its feature frames).
 """
 
+from cineseq.workflow.guard import guard
+
+guard(globals().get("snakemake"))
+
 import logging
 from pathlib import Path
 

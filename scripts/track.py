@@ -8,6 +8,10 @@ and end with their confidence), a table of events (the confidence of every link,
 object is in exactly one track, and the lineage has passed the validator.
 """
 
+from cineseq.workflow.guard import guard
+
+guard(globals().get("snakemake"))
+
 import logging
 from contextlib import nullcontext
 from pathlib import Path

@@ -13,8 +13,10 @@ from pydantic import Field
 
 from cineseq.config.base import Section
 from cineseq.files import write_json
-from cineseq.report.provenance import provenance_record
+from cineseq.report.provenance import fields_left_out, provenance_record
 from cineseq.report.steps import read_step_report
+from cineseq.tables.contract import read_table
+from cineseq.tables.imaging import FIELDS
 from cineseq.workflow.step import run as run_step
 
 logger = logging.getLogger(__name__)
@@ -27,9 +29,19 @@ class Settings(Section):
     config: dict[str, Any] = Field(default_factory=dict)
 
 
-def main(*, sheet: Path, inputs: list[Path], step_reports: list[Path], provenance: Path, settings: Settings) -> None:
-    """Record versions, settings, models and inputs."""
+def main(
+    *,
+    sheet: Path,
+    inputs: list[Path],
+    step_reports: list[Path],
+    provenance: Path,
+    settings: Settings,
+    statuses: Path | None = None,
+) -> None:
+    """Record versions, settings, models, inputs, and the fields of view that are left out."""
     record = provenance_record(settings.run, settings.config, map(read_step_report, step_reports), [sheet, *inputs])
+    if statuses is not None and (left_out := fields_left_out(read_table(statuses, FIELDS))):
+        record["fields_left_out"] = left_out
     logger.info("Recorded %d models and %d inputs.", len(record["models"]), len(record["inputs"]))
     write_json(record, provenance)
 

@@ -56,9 +56,10 @@ def config_keys(model: type[BaseModel], place: str = "") -> Iterator[str]:
     """Yield the dotted names of all keys below a model."""
     for name, info in model.model_fields.items():
         inner = model_of(info.annotation)
-        if inner is None:
+        # The run is a section, or its name alone.
+        if inner is None or info.json_schema_extra:
             yield f"{place}{name}"
-        else:
+        if inner is not None:
             yield from config_keys(inner, f"{place}{name}.")
 
 

@@ -115,7 +115,7 @@ def small(tmp_path: Path) -> Project:
     project = Project(
         tmp_path,
         {
-            "run": "small",
+            "run": {"name": "small"},
             "samples": "samples.tsv",
             "channels": {"function": ["reporter"]},
             "function": {"scores": [{"name": "reporter", "channel": "reporter"}]},

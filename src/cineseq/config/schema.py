@@ -9,7 +9,7 @@ from datetime import date
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
 from cineseq.config.base import LARGEST_SEED, NAME_PATTERN, Section, with_new_names
@@ -27,17 +27,38 @@ from cineseq.config.tracking import Curation, Track
 from cineseq.errors import UserError
 
 Group = TypeVar("Group", bound=BaseModel)
+
 BRANCH = re.compile(r"\[key\]$|(list|dict|tuple)\[")
 """What pydantic adds to the place of a value: the type of which it is part, and that it is a key."""
+
+
+class RunOptions(Section):
+    """The run as a whole; a text instead of the section is its name."""
+
+    name: str | None = Field(
+        None,
+        pattern=NAME_PATTERN,
+        description="Name of the run and of its folder in results/; null: the stem of the configuration file.",
+    )
+    may_fail: float = Field(
+        0.05,
+        ge=0,
+        le=1,
+        description="Share of the fields of view (at least one, never all) that are left out if they cannot be "
+        "processed; 0: the first one that fails stops the run.",
+    )
+
+
+def _name_or_section(schema: dict[str, Any]) -> None:
+    """Let the schema of the run take its name alone, for editors."""
+    schema["anyOf"] = [{"$ref": schema.pop("$ref")}, {"type": "string", "pattern": NAME_PATTERN}, {"type": "null"}]
 
 
 class Config(Section):
     """All settings of a run. Threads, memory and queues belong in a profile."""
 
-    run: str | None = Field(
-        None,
-        pattern=NAME_PATTERN,
-        description="Name of the run and of its folder in results/; null: the stem of the configuration file.",
+    run: RunOptions = Field(
+        RunOptions(), description="The run: its name alone, or a section.", json_schema_extra=_name_or_section
     )
     samples: str = Field("config/samples.tsv", description="Sample sheet, tab- or comma-separated.")
     data: str = Field("../shared/data", description="Folder that {data} stands for in the sample sheet.")
@@ -78,6 +99,11 @@ class Config(Section):
     @classmethod
     def _old_names(cls, raw: Any) -> Any:
         return with_new_names(raw, {"given": "external"})
+
+    @field_validator("run", mode="before")
+    @classmethod
+    def _name_alone(cls, raw: Any) -> Any:
+        return raw if isinstance(raw, dict | RunOptions) else {"name": raw}
 
     @model_validator(mode="after")
     def _channels_are_named(self) -> "Config":

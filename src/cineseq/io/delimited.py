@@ -294,6 +294,14 @@ STUDY = FieldOfView(sample="study")
 """Used instead of a row of the sheet if a step is run without one."""
 
 
+def fields_of(paths: list[Path], fields: list[FieldOfView]) -> list[FieldOfView]:
+    """Return the fields of view of files in folders ``<sample>/<fov>``: all, or those that are not set aside."""
+    if len(paths) in (0, len(fields)):
+        return fields
+    there = {path.parts[-3:-1] for path in paths}
+    return [field for field in fields if (field.sample, field.fov) in there]
+
+
 def rows_of(paths: list[Path], rows: list[FieldOfView]) -> list[FieldOfView]:
     """Return one row of the sheet per table; without a sheet, the same placeholder for all.
 

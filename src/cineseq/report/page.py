@@ -51,7 +51,7 @@ SECTIONS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "pairing": (
         "Pairing and counts",
         "Which cell of the images is which cell of the counts, and whether its counts pass quality control.",
-        ("collect_cells", "import_cells", "import_paired", "match_barcodes", "pair"),
+        ("list_fields", "collect_cells", "import_cells", "import_paired", "match_barcodes", "pair"),
     ),
     "prediction": (
         "What is associated with function",

@@ -10,6 +10,8 @@ from importlib.metadata import PackageNotFoundError, metadata, version
 from pathlib import Path
 from typing import Any, cast
 
+import pandas as pd
+
 import cineseq
 from cineseq.files import digest, sha256
 from cineseq.progress import progress
@@ -147,6 +149,12 @@ def _describe_folder(folder: Path, left: int) -> tuple[dict[str, Any], int]:
         "sha256_of_listing": digest("\n".join(lines).encode()),
         "note": f"folder of {count(len(sizes), 'file')}: names, sizes and {covered}",
     }, min(HASHED_UP_TO, left) - rest
+
+
+def fields_left_out(fields: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the fields of view (contract FIELDS) that a step could not process, with the reason."""
+    failed = fields[fields["status"] != "kept"]
+    return [{str(name): str(value) for name, value in row.items()} for row in failed.to_dict("records")]
 
 
 def provenance_record(

@@ -28,6 +28,7 @@ STEPS = {
     "morphology": "Shape, intensity and texture",
     "embed": "Image embedding",
     "score_function": "Function scored",
+    "list_fields": "Fields of view processed",
     "collect_cells": "Cells collected",
     "import_cells": "Cells read",
     "import_paired": "Paired data read",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Literal
 
 import numpy as np
@@ -168,17 +169,20 @@ def as_written(frame: pd.DataFrame, table: Table, where: str = "") -> pd.DataFra
     return checked.sort_values(list(table.key), kind="stable", ignore_index=True) if table.key else checked
 
 
-def write_table(frame: pd.DataFrame, path: Path, table: Table) -> None:
+NO_REMARKS: Mapping[str, str] = MappingProxyType({})
+
+
+def write_table(frame: pd.DataFrame, path: Path, table: Table, remarks: Mapping[str, str] = NO_REMARKS) -> None:
     """Check ``frame`` against its contract and write the complete file, or none.
 
     The format follows the suffix: ``.parquet`` (zstd), ``.tsv`` or ``.csv``. Rows are sorted by the key, so that
-    the same content gives the same file.
+    the same content gives the same file. Only ``.parquet`` has a place for ``remarks``, texts by name.
     """
     checked = as_written(frame, table, path.name)
     with replacing(path) as temporary:
         if path.suffix == ".parquet":
             arrow = pa.Table.from_pandas(checked, preserve_index=False)
-            arrow = arrow.replace_schema_metadata({b"cineseq_table": table.name.encode()})
+            arrow = arrow.replace_schema_metadata({"cineseq_table": table.name, **remarks})
             pq.write_table(arrow, temporary, compression="zstd")
         else:
             separator = "\t" if path.suffix == ".tsv" else ","

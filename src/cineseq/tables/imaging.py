@@ -186,6 +186,32 @@ EVENTS = Table(
         _JUDGE,
     ),
 )
+FIELD_STATUSES = ("kept", "incomplete", "left_out")
+FIELDS = Table(
+    "fields",
+    "One row per field of view: whether its cells are in the study, and why not",
+    ("sample", "fov"),
+    (
+        _SAMPLE,
+        _FOV,
+        Column(
+            "status",
+            "text",
+            "Whether its cells are in the study (kept), are there without pictures or an export (incomplete), or are "
+            "not there (left_out)",
+            values=FIELD_STATUSES,
+        ),
+        Column("step", "text", "Step that could not process it", missing=True),
+        Column(
+            "reason",
+            "text",
+            "Whether that step refused its data, crashed, or ran out of memory or time",
+            missing=True,
+            values=("refused", "crashed", "memory", "time"),
+        ),
+        Column("sentence", "text", "What that step said", missing=True),
+    ),
+)
 CURATION = Table(
     "curation",
     "The least certain events, for manual review",

@@ -115,6 +115,7 @@ PRODUCTS: tuple[Product, ...] = (
     # The study.
     Product("study/curation.tsv", "study", "imaging.CURATION", "collect_uncertain", name="uncertain",
             target="tracking"),
+    Product("study/fields.tsv", "study", "imaging.FIELDS", "list_fields", target="features"),
     Product("study/cells.parquet", "study", "imaging.CELLS", "collect_cells|import_cells|import_lineage", "pairing",
             target="features"),
     Product("study/cells.csv", "study", None, "collect_cells|import_cells|import_lineage|import_paired", name="csv"),
@@ -322,12 +323,13 @@ BESIDE = (
     "fov/{sample}/{fov}/movie.ome.tif",
     "fov/{sample}/{fov}/saturated.npz",
     "reports/",
+    "set_aside/",
     "logs/",
     "benchmarks/",
     "experiment/",
 )
 """What is in the folder of results beside the products: movies, which are removed unless the configuration keeps them,
-reports of steps, and the simulated experiment, which replaces the files of a user."""
+reports of steps, records of steps that failed, and the simulated experiment, which replaces the files of a user."""
 
 
 def products_of(step: str) -> list[Product]:

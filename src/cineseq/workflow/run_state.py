@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from cineseq.files import process_space
+from cineseq.workflow.set_aside import Status, listed_once
 
 STARTED_ON = Path(".snakemake/started_on")
 """File in the working directory in which a run records its machine."""
@@ -30,11 +31,25 @@ def noted_machine(folder: Path) -> tuple[str, str]:
 FAILURE = re.compile(r"^\d\d:\d\d:\d\d ERROR (.+)$")
 
 
+LOGS = re.compile(r"^log: (.+) \(check log file\(s\) for error details\)$")
+
+
 def why_it_failed(logs: Iterable[Path]) -> list[str]:
-    """Return the error messages of failed steps in Snakemake's logs, each once."""
-    texts = (log.read_text(encoding="utf-8", errors="replace") for log in logs if log.is_file())
-    found = (FAILURE.match(line.strip()) for text in texts for line in text.splitlines())
+    """Return the error messages of failed steps, each once, from the logs that Snakemake's own logs name."""
+    named = (LOGS.match(line.strip()) for log in logs for line in _lines(log))
+    own = (Path(name) for match in named if match for name in match[1].split(", "))
+    found = (FAILURE.match(line.strip()) for log in dict.fromkeys(own) for line in _lines(log))
     return list(dict.fromkeys(match[1] for match in found if match))
+
+
+def _lines(log: Path) -> list[str]:
+    return log.read_text(encoding="utf-8", errors="replace").splitlines() if log.is_file() else []
+
+
+def set_aside_lines(failed: Iterable[Status]) -> list[str]:
+    """Return what is said of fields of view that are set aside, at the end of a run."""
+    lines = listed_once(failed)
+    return ["Fields of view that are left out since a step could not process them:", *lines] if lines else []
 
 
 def where_the_report_is(results: Path, since: float) -> list[str]:

@@ -22,12 +22,16 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from threadpoolctl import threadpool_limits
 
-from cineseq.errors import SeriousRemarks, UserError
+from cineseq.errors import SeriousRemarks, UserError, reason
 from cineseq.files import write_json
+from cineseq.workflow import guard
+from cineseq.workflow.set_aside import status_of
 
 
-def run(main: Callable[..., None], snakemake: Any = None) -> None:
+def run(main: Callable[..., None], snakemake: Any = None, *, kept_only: bool = True) -> None:
     """Call ``main`` with arguments from Snakemake or from the command line.
+
+    Fields of view that are set aside are left out of lists of files.
 
     Parameters
     ----------
@@ -35,24 +39,30 @@ def run(main: Callable[..., None], snakemake: Any = None) -> None:
         Function of the step with keyword-only parameters, see the module docstring.
     snakemake
         Object that Snakemake adds to a script's globals; None on the command line.
+    kept_only
+        Whether ``main`` sees no file of a field of view that is set aside.
 
     Raises
     ------
     SystemExit
-        With status 1 when the step fails. A :class:`~cineseq.errors.UserError` is shown as one sentence, any other
-        error with its traceback, in the rule's log and on the screen.
+        When the step fails: with status 65 for a :class:`~cineseq.errors.UserError`, which is shown as one sentence, 70
+        for any other error, with its traceback, and 75 where memory ran out. They are in the rule's log, from which the
+        run says them at its end; on the command line they are on the screen.
 
     Notes
     -----
     What :func:`cineseq.errors.warn_of` says is added to the notices of the step's ``report``.
     """
     atexit.register(gc.freeze)  # skips the garbage collection at exit, which takes a second when torch is loaded
+    guard.started()
     hints = get_type_hints(main)
     arguments = _from_snakemake(snakemake, hints) if snakemake is not None else from_command_line(main, hints)
     _check_names(main, arguments)
     log = Path(str(snakemake.log[0])) if snakemake is not None and snakemake.log else None
     remarks = SeriousRemarks()
     _start_logging(log, _field_of(arguments), remarks)
+    if snakemake is not None and kept_only:
+        leave_out_set_aside(arguments, [name for name, _ in snakemake.input.items()])
     name = Path(inspect.getfile(main)).stem if snakemake is None else snakemake.rule
     try:
         # Snakemake sets the BLAS and OpenMP variables of a job; this does the same on the command line.
@@ -62,10 +72,53 @@ def run(main: Callable[..., None], snakemake: Any = None) -> None:
             _add_notices(arguments["report"], remarks.texts)
     except UserError as error:
         logging.getLogger(name).error("%s", error)
-        raise SystemExit(1) from None
-    except Exception:
-        logging.getLogger(name).exception("The step failed; this is a bug in cineseq or in a library that it uses.")
-        raise SystemExit(1) from None
+        raise SystemExit(guard.failed(error, str(error), refused=True)) from None
+    except Exception as error:
+        sentence = f"The step failed; this is a bug in cineseq or in a library that it uses ({reason(error)})."
+        logging.getLogger(name).exception("%s", sentence)
+        raise SystemExit(guard.failed(error, sentence, refused=False)) from None
+
+
+def leave_out_set_aside(arguments: dict[str, Any], inputs: list[str]) -> None:
+    """Leave out the files of fields of view that are set aside, in place.
+
+    A field is left out of all lists of a step, which stay parallel, if one of its files there is a placeholder. Reports
+    of steps stay for the steps that succeeded. A single file that is a placeholder is None.
+
+    Parameters
+    ----------
+    arguments
+        The arguments of ``main``.
+    inputs
+        Names of those that are inputs.
+    """
+    lists = {name: arguments[name] for name in inputs if isinstance(arguments[name], list)}
+    for name in inputs:
+        if isinstance(arguments[name], Path) and status_of(arguments[name]) is not None:
+            arguments[name] = None
+    absent = {path: status for paths in lists.values() for path in paths if (status := status_of(path)) is not None}
+    if not absent:
+        return
+    fields = {status.field for path, status in absent.items() if not _is_report(path)}
+    for name, paths in lists.items():
+        arguments[name] = [p for p in paths if p not in absent and not _is_of(p, fields)]
+    if fields:
+        names = ", ".join(f"{sample}/{fov}" for sample, fov in sorted(fields))
+        logging.getLogger("cineseq").warning("Left out, since they are set aside: %s.", names)
+
+
+def _is_report(path: Path) -> bool:
+    return path.suffix == ".json" and "@" in path.stem
+
+
+def _is_of(path: Path, fields: set[tuple[str, str]]) -> bool:
+    """Whether a file is a product of one of the fields of view, or its true masks; a report is not meant."""
+    if _is_report(path):
+        return False
+    parts = path.parts
+    if "truth" in parts:
+        return path.name.removesuffix(".ome.tif") in {f"{sample}_{fov}" for sample, fov in fields}
+    return parts[-3:-1] in fields and parts[-4:-3] == ("fov",)
 
 
 def _add_notices(report: Path, texts: list[str]) -> None:
@@ -85,8 +138,10 @@ def _field_of(arguments: dict[str, Any]) -> str:
 
 
 def _start_logging(log: Path | None, where: str, remarks: SeriousRemarks) -> None:
-    handlers: list[logging.Handler] = [logging.StreamHandler(), remarks]
+    screen = logging.StreamHandler()
+    handlers: list[logging.Handler] = [screen, remarks]
     if log is not None:
+        screen.addFilter(lambda record: record.levelno < logging.ERROR)  # the run says errors at its end
         log.parent.mkdir(parents=True, exist_ok=True)
         handlers.append(logging.FileHandler(log, "w"))
     for handler in handlers:

@@ -30,6 +30,7 @@ from cineseq.workflow.sample_sheet import (
     read_sheet,
     rows_left_out,
 )
+from cineseq.workflow.set_aside import spared
 
 logger = logging.getLogger(__name__)
 
@@ -171,6 +172,11 @@ class Study:
         return [{"sample": e.sample, "fov": e.fov} for e in self.entries]
 
     @property
+    def may_fail(self) -> int:
+        """How many fields of view may fail."""
+        return spared(len(self.entries), self.config.run.may_fail) if self.start == "images" else 0
+
+    @property
     def compares_fields(self) -> bool:
         """Whether there are recordings of several fields of view to compare."""
         return self.start == "images" and len(self.entries) > 1 and (self.has("images") or self.has("masks"))
@@ -291,10 +297,10 @@ def open_study(raw: dict[str, Any], configfiles: list[Path]) -> Study:
     for path in configfiles:
         check_keys_once(path)
     config = load(raw, " or ".join([*map(str, configfiles), "--config"]))
-    if config.run is None and not configfiles:
+    if config.run.name is None and not configfiles:
         msg = "run: there is no configuration file to name the run after; set run."
         raise UserError(msg)
-    run = config.run or configfiles[-1].stem
+    run = config.run.name or configfiles[-1].stem
     entries = read_sheet(Path(config.samples), config.inputs.frame_step, data=config.data, run=run)
     _check_data(config, entries)
     _check_rows_agree(config, entries)

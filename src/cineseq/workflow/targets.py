@@ -136,7 +136,11 @@ def _field_steps(study: Study) -> list[str]:
 
 def _study_steps(study: Study) -> list[str]:
     compare = ["compare_fields"] if study.compares_fields else []
-    start = {"images": [*compare, "collect_cells"], "cells": ["import_cells"], "paired": ["import_paired"]}
+    start = {
+        "images": [*compare, "list_fields", "collect_cells"],
+        "cells": ["import_cells"],
+        "paired": ["import_paired"],
+    }
     steps = list(start.get(study.start, ["import_lineage"]))
     steps += ["collect_uncertain"] if study.has_masks else []
     steps += ["match_barcodes", "pair"] if study.pairs else []

@@ -60,7 +60,7 @@ def complaints(raw: Any) -> list[str]:
         ),
         ({"segment": {"flow_threshold": 9}}, "segment.flow_threshold: Input should be less than or equal to 3 (got 9)"),
         ({"seed": -1}, "seed: Input should be greater than or equal to 0 (got -1)"),
-        ({"run": "a b"}, "run: String should match pattern '^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$' (got 'a b')"),
+        ({"run": "a b"}, "run.name: String should match pattern '^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$' (got 'a b')"),
         ({"segment": {"max_area": 5}}, "segment.max_area: must be above min_area (20) (got 5)"),
         (
             {"inputs": {"channel_pattern": "_(C1)_"}},

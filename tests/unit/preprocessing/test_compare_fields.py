@@ -12,7 +12,6 @@ import tifffile
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from cineseq.config.base import FieldOfView
 from cineseq.config.imaging import Channels, Inputs
 from cineseq.config.schema import lengths_in_pixels, load
 from cineseq.errors import UserError
@@ -132,8 +131,7 @@ def prepared(folder: Path, name: str, movie: np.ndarray, names: list[str], **set
 
 
 def compared(folder: Path, *reports: Path) -> dict:
-    fields = [FieldOfView(sample=name) for name in "ab"]
-    step.main(recorded=list(reports), report=folder / "c.json", settings=step.Settings(fields=fields))
+    step.main(recorded=list(reports), report=folder / "c.json", settings=step.Settings())
     return json.loads((folder / "c.json").read_text())
 
 
@@ -147,7 +145,7 @@ def test_movies_of_another_bit_depth_are_refused_or_said(tmp_path: Path) -> None
         "The grey levels of channel GFP",
     ]
     eight = prepared(tmp_path, "eight", (movie // 16).astype(np.uint8), ["DAPI", "GFP"])
-    with pytest.raises(UserError, match="channel DAPI: the pixels are uint16 in field a/1 and uint8 in field b/1"):
+    with pytest.raises(UserError, match="channel DAPI: the pixels are uint16 in field one and uint8 in field eight"):
         compared(tmp_path, one, eight)
 
 
@@ -174,7 +172,7 @@ def test_masks_alone_are_compared_by_their_scales_and_the_advice_works(tmp_path:
         import_masks.main(masks=[tmp_path / f"{name}.ome.tif"], **outputs, settings=settings)
         return outputs["report"]
 
-    with pytest.raises(UserError, match=r"field b/1: the pixel size is unknown, .*set inputs.pixel_size_um"):
+    with pytest.raises(UserError, match=r"field y: the pixel size is unknown, .*set inputs.pixel_size_um"):
         compared(tmp_path, imported("x", 0.5, Inputs()), imported("y", None, Inputs()))
     stated = Inputs(pixel_size_um=0.5)
     assert compared(tmp_path, imported("x", 0.5, stated), imported("y", None, stated))["notices"] == []

@@ -17,7 +17,9 @@ from cineseq.config.base import FieldOfView, Section
 from cineseq.errors import UserError, warn_of
 from cineseq.files import write_json
 from cineseq.models.registry import COMPACT, COMPACT_FILE, COMPACT_PHASE, model_file
-from cineseq.workflow.step import from_command_line, run
+from cineseq.workflow.placeholders import write_placeholder
+from cineseq.workflow.set_aside import Status
+from cineseq.workflow.step import from_command_line, leave_out_set_aside, run
 
 
 class Settings(Section):
@@ -131,7 +133,7 @@ def test_a_mistake_of_the_user_is_one_sentence_in_the_log(tmp_path: Path) -> Non
     log = tmp_path / "a.log"
     with pytest.raises(SystemExit) as ended:
         run(failing(UserError("cells.csv, row 3: no cell.")), job(log, {}))
-    assert ended.value.code == 1
+    assert ended.value.code == 65
     first, last = log.read_text().splitlines()
     assert first.endswith("INFO cineseq.test: Read 3 rows.")
     assert last.endswith("ERROR measure: cells.csv, row 3: no cell.")
@@ -174,11 +176,57 @@ def test_a_bug_keeps_its_traceback(tmp_path: Path) -> None:
     log = tmp_path / "a.log"
     with pytest.raises(SystemExit) as ended:
         run(failing(ZeroDivisionError("by zero")), job(log, {}))
-    assert ended.value.code == 1
+    assert ended.value.code == 70
     said = log.read_text()
     assert "The step failed; this is a bug in cineseq or in a library" in said
     assert said.strip().endswith("ZeroDivisionError: by zero")
     assert "Traceback" in said
+
+
+def test_memory_that_ran_out_has_a_status_of_its_own(tmp_path: Path) -> None:
+    refused = UserError("a.tif: not a whole TIFF file.")
+    refused.__cause__ = MemoryError()
+    for error in (MemoryError(), refused):
+        with pytest.raises(SystemExit) as ended:
+            run(failing(error), job(tmp_path / "a.log", {}))
+        assert ended.value.code == 75
+
+
+def test_errors_are_not_on_the_screen_where_the_run_says_them_at_its_end(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        run(failing(UserError("no cell.")), job(tmp_path / "a.log", {}))
+    said = capsys.readouterr().err
+    assert "Read 3 rows." in said
+    assert "no cell." not in said
+
+
+def test_a_field_that_is_set_aside_is_left_out_of_all_lists(tmp_path: Path) -> None:
+    why = Status("segment", "s", "b", "refused", "no frame.")
+    labels, pictures = (
+        [tmp_path / f"results/r/fov/s/{fov}/{name}" for fov in "abc"] for name in ("m.ome.tif", "t.png")
+    )
+    reports = [tmp_path / f"results/r/reports/track/s@{fov}.json" for fov in "abc"]
+    truth = [tmp_path / f"results/r/experiment/truth/masks/s_{fov}.ome.tif" for fov in "abc"]
+    maps = [tmp_path / f"{fov}.csv" for fov in "abc"]
+    for path in [*labels, *pictures, *reports]:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("real")
+    write_placeholder(labels[1], why)
+    lists = {"labels": labels, "pictures": pictures, "step_reports": reports, "maps": maps, "true": truth}
+    arguments: dict[str, Any] = {**lists, "one": labels[1], "settings": None}
+    leave_out_set_aside(arguments, [*lists, "one"])
+    assert [path.parent.name for path in arguments["labels"]] == ["a", "c"]
+    assert [path.parent.name for path in arguments["pictures"]] == ["a", "c"]
+    assert [path.name for path in arguments["true"]] == ["s_a.ome.tif", "s_c.ome.tif"]
+    assert arguments["step_reports"] == reports
+    assert arguments["maps"] == maps
+    assert arguments["one"] is None
+    write_placeholder(reports[2], why)
+    leave_out_set_aside(arguments, ["labels", "step_reports"])
+    assert arguments["step_reports"] == reports[:2]
+    assert len(arguments["labels"]) == 2
 
 
 def test_long_loops_say_how_far_they_are(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:

@@ -115,6 +115,7 @@ def test_files_of_fields_and_of_the_study(tmp_path: Path) -> None:
         "<results>/fov/a.1/f1/cells.parquet",
         "<results>/fov/a.1/f2/cells.parquet",
         "<results>/fov/b/f1/cells.parquet",
+        "<results>/study/fields.tsv",
         "<results>/study/cells.parquet",
     ]
     paired = ["<results>/study/paired.h5ad", "<results>/study/paired.h5mu"]
@@ -149,19 +150,19 @@ SISTERS = "compare_sisters compare_sisters_before_death"
         (
             IMAGES[2:],
             {"embed": {"model": None}},
-            f"prepare_movie segment track morphology | collect_cells describe_fates {SISTERS}",
+            f"prepare_movie segment track morphology | list_fields collect_cells describe_fates {SISTERS}",
         ),
         (
             PAIRED[2:],
             SCORED,
-            "prepare_movie segment track morphology embed score_function | collect_cells match_barcodes pair cluster "
-            f"differential_expression explain_modalities generate predict describe_fates {SISTERS} "
+            "prepare_movie segment track morphology embed score_function | list_fields collect_cells match_barcodes "
+            f"pair cluster differential_expression explain_modalities generate predict describe_fates {SISTERS} "
             "compare_sister_genes",
         ),
         (
             GIVEN_TRACKS[2:],
             SCORED,
-            f"import_masks import_tracks morphology | collect_cells describe_fates {SISTERS}",
+            f"import_masks import_tracks morphology | list_fields collect_cells describe_fates {SISTERS}",
         ),
         (
             CELLS,
@@ -172,10 +173,10 @@ SISTERS = "compare_sisters compare_sisters_before_death"
         (
             TRACKS_ALONE[2:],
             {},
-            f"import_point_tracks | collect_cells describe_fates {SISTERS}",
+            f"import_point_tracks | list_fields collect_cells describe_fates {SISTERS}",
         ),
-        (POINTS[2:], {}, f"track | collect_cells describe_fates {SISTERS}"),
-        (POINTS_AND_IMAGES[2:], SCORED, f"prepare_movie track | collect_cells describe_fates {SISTERS}"),
+        (POINTS[2:], {}, f"track | list_fields collect_cells describe_fates {SISTERS}"),
+        (POINTS_AND_IMAGES[2:], SCORED, f"prepare_movie track | list_fields collect_cells describe_fates {SISTERS}"),
         (GIVEN_PAIRED, {}, "| import_paired cluster differential_expression explain_modalities generate predict"),
         (LINEAGE, {}, f"| import_lineage describe_fates {SISTERS}"),
     ],
