@@ -185,6 +185,7 @@ rule draw_field:
         attempt=growing(1),
     params:
         settings=field_settings("channels", "segment", "curation"),
+        most_strips=STUDY.config.report.strips,
         _code=code("draw_field.py", "curation/templates"),
         _tries=tries("draw_field"),
     script:

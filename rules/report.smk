@@ -1,8 +1,9 @@
 """The report, the provenance, and the scores against the truth.
 
 INPUTS: the reports of all steps, tables and figures.
-OUTPUTS: provenance.json, report/index.html, report/answers.json, report/dictionary.tsv and truth/truth.tsv (with
-truth/movies.parquet and truth/identities.parquet, which matches tracks to true tracks).
+OUTPUTS: provenance.json, report/index.html, report/answers.json, report/dictionary.tsv, report/explorer.html with its
+folder report/explorer, and truth/truth.tsv (with truth/movies.parquet and truth/identities.parquet, which matches
+tracks to true tracks).
 """
 
 
@@ -72,6 +73,34 @@ rule render_report:
         _code=code("render_report.py", "report/templates"),
     script:
         "../scripts/render_report.py"
+
+
+rule write_explorer:
+    """Write the explorer: linked views of every cell."""
+    input:
+        cells=if_there(STUDY.start != "paired", "<results>/study/cells.parquet"),
+        paired=if_there(STUDY.has_paired, "<results>/study/paired.h5ad"),
+        clusters=if_there(STUDY.has_counts, "<results>/clusters/cells.parquet"),
+        strips=of_fields("cell_strips", STUDY.has_masks),
+        timecourses=of_fields("timecourse.parquet", STUDY.measures_function),
+    output:
+        **outputs_of("write_explorer"),
+    log:
+        "<logs>/write_explorer.log",
+    benchmark:
+        "<benchmarks>/write_explorer.tsv"
+    priority: LATER
+    conda:
+        "../envs/cineseq.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000, 6),
+        runtime=60,
+    params:
+        settings=settings("report", run=STUDY.run),
+        _code=code("write_explorer.py", "report/explorer/assets"),
+    script:
+        "../scripts/write_explorer.py"
 
 
 rule score_tracks:

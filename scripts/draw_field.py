@@ -4,7 +4,8 @@ In: the field's masks, movie (where there is one), detections, tracks and events
 Out: a PNG with the first, middle and last frame, cells outlined in the colour of their track; a PNG with every channel
 under its name, where there is a movie; a JSON with the numbers
 by which the report chooses typical and worst fields; a table of the least certain events, a folder with one film strip
-(PNG) each, and a page that shows both, from which users copy rows into the table of edits that the next run replays.
+(PNG) each, and a page that shows both, from which users copy rows into the table of edits that the next run replays;
+the film strips of all cells for the explorer.
 """
 
 from cineseq.workflow.guard import guard
@@ -23,6 +24,7 @@ from cineseq.curation.ranking import least_certain
 from cineseq.curation.strips import draw_strips, plan_shots
 from cineseq.files import write_json
 from cineseq.io.stacks import open_labels, open_movie
+from cineseq.report.cell_strips import FieldImages, write_cell_strips
 from cineseq.report.pictures import (
     boxes,
     build_panels,
@@ -62,6 +64,8 @@ def main(
     uncertain: Path,
     strips: Path,
     page: Path,
+    cell_strips: Path,
+    most_strips: int = 500,
     settings: Settings,
 ) -> None:
     """Draw one field of view, compute its quality measures, and list its least certain events."""
@@ -77,9 +81,12 @@ def main(
         shots = plan_shots(listed, found, (info.frames, info.height, info.width), settings.curation.frames_around)
         if frames and channels:
             write_picture(draw_channels(frames, settings.channels.function), channels)
+        images = FieldImages(masks, visible_movie, channel)
+        filmed = write_cell_strips(cell_strips, kept, found, images, most_strips)
         drawn = [as_png(strip) for strip in draw_strips(shots, found, masks, visible_movie, channel)]
     field = f"{settings.field.sample} / {settings.field.fov}"
     written = write_picture(draw_panels(rows, info, f"{field}   {channel or 'masks only'}"), picture)
+    logger.info("Drew the film strips of %d of %d cells.", filmed, len(kept))
     numbers = field_numbers(found, kept, info.frames, black)
     logger.info("Drew %d frames of %s (%d kB).", len(rows[0]), field, written // 1000)
     place = {"sample": settings.field.sample, "fov": settings.field.fov, "pixel_size_um": info.pixel_size_um}

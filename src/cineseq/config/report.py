@@ -19,4 +19,11 @@ class Report(Section):
     fields_shown: int = Field(
         6, ge=2, le=24, description="Fields of view shown with a picture: half of them typical, half of them the worst."
     )
+    strips: int = Field(
+        500,
+        ge=0,
+        description="Film strips of cells in the explorer, of each field of view: cells that reach the last frame "
+        "first, then those with relatives.",
+    )
+    genes: int = Field(2000, ge=0, description="Genes in the explorer: those that vary most between cells.")
     table_rows: int = Field(12, ge=1, le=200, description="Rows shown of each long table; the whole table is a file.")

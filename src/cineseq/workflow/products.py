@@ -104,6 +104,7 @@ PRODUCTS: tuple[Product, ...] = (
     Product("curation.tsv", "field", "imaging.CURATION", "draw_field", name="uncertain", target="tracking"),
     Product("strips", "field", None, "draw_field", target="tracking", is_folder=True),
     Product("curation.html", "field", None, "draw_field", name="page", target="tracking"),
+    Product("cell_strips", "field", None, "draw_field", target="tracking", is_folder=True),
     # Fields of view: features.
     Product("morphology.parquet", "field", "imaging.MORPHOLOGY", "morphology", target="features"),
     Product("embeddings.parquet", "field", "imaging.EMBEDDINGS", "embed"),
@@ -309,6 +310,8 @@ PRODUCTS: tuple[Product, ...] = (
     Product("report/index.html", "study", None, "render_report", name="html"),
     Product("report/answers.json", "study", None, "render_report"),
     Product("report/dictionary.tsv", "study", None, "render_report"),
+    Product("report/explorer.html", "study", None, "write_explorer"),
+    Product("report/explorer", "study", None, "write_explorer", name="explorer_data", is_folder=True),
     Product("truth/movies.parquet", "study", "simulation.TRUTH", "score_tracks"),
     Product("truth/identities.parquet", "study", "simulation.TRUE_TRACKS", "score_tracks"),
     Product("truth/truth.tsv", "study", "simulation.TRUTH", "score_truth", name="scores"),

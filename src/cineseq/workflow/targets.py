@@ -15,6 +15,7 @@ WITHOUT_REPORT = (
     "summarise_tracks",
     "collect_uncertain",
     "write_provenance",
+    "write_explorer",
     "render_report",
     "score_tracks",
     "score_truth",
@@ -151,4 +152,4 @@ def _study_steps(study: Study) -> list[str]:
         steps += ["describe_fates", "compare_sisters", "compare_sisters_before_death"]
         steps += ["compare_sister_genes"] if study.has_counts else []
     steps += ["score_tracks", "score_truth"] if study.is_simulated and study.pairs else []
-    return [*steps, "write_provenance", "render_report"]
+    return [*steps, "write_provenance", "write_explorer", "render_report"]
