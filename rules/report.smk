@@ -47,6 +47,7 @@ rule render_report:
         regions=of_fields("regions.png", STUDY.measures_function),
         uncertain=if_there(STUDY.has_masks, "<results>/study/curation.tsv"),
         curation_pages=of_fields("curation.html", STUDY.has_masks),
+        explorer="<results>/report/explorer.html",
         results=results_in_report,
     output:
         **outputs_of("render_report"),

@@ -52,6 +52,7 @@ def main(
     regions: list[Path] = [],  # noqa: B006
     uncertain: Path | None = None,
     curation_pages: list[Path] = [],  # noqa: B006
+    explorer: Path | None = None,
     results: list[Path] = [],  # noqa: B006
     html: Path,
     answers: Path,
@@ -78,6 +79,7 @@ def main(
         dictionary=dictionary,
         uncertain=uncertain,
         curation_pages=curation_pages,
+        explorer=explorer,
     )
     text = render_page(page)
     log_answers(answered, text)

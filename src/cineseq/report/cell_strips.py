@@ -134,8 +134,10 @@ def _draw(canvas: np.ndarray, wanted: pd.DataFrame, images: FieldImages, side: i
 
 def _contrast(images: FieldImages, frames: np.ndarray) -> tuple[float, float]:
     """Return the grey levels that are black and white in the whole field, from three of its frames."""
-    some = np.unique(np.quantile(frames, (0, 0.5, 1), method="nearest")) if len(frames) else []
-    planes = [plane for frame in some if (plane := images.plane(int(frame))) is not None]
+    planes: list[np.ndarray] = []
+    if len(frames):
+        some = np.unique(np.quantile(frames, (0, 0.5, 1), method="nearest"))
+        planes = [plane for frame in some if (plane := images.plane(int(frame))) is not None]
     if not planes:
         return 0.0, 1.0
     low, high = np.percentile(planes, (0.5, 99.7))

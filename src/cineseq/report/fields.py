@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import pandas as pd
 
@@ -107,12 +108,13 @@ SHOWN = 6
 
 @dataclass(frozen=True)
 class UncertainView:
-    """One event: the claim, its confidence, its film strip, and a link to it on the page of its field."""
+    """One event: the claim, its confidence, its film strip, a link to it on the page of its field, and to its cell."""
 
     title: str
     reason: str
     strip: Embedded
     card: str
+    cell: str = ""
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,9 @@ class UncertainList:
     pages: dict[str, str]
 
 
-def show_uncertain(table: Path | None, pages: list[Path], embedder: ImageInliner) -> UncertainList | None:
+def show_uncertain(
+    table: Path | None, pages: list[Path], embedder: ImageInliner, explorer: Path | None = None
+) -> UncertainList | None:
     """Show the least certain events with their film strips.
 
     Parameters
@@ -136,6 +140,8 @@ def show_uncertain(table: Path | None, pages: list[Path], embedder: ImageInliner
         The page of every field, ``<sample>/<fov>/curation.html`` next to the folder of its strips.
     embedder
         Embeds the pictures within the size budget of the page.
+    explorer
+        Page of the explorer, where there is one.
     """
     if table is None:
         return None
@@ -148,6 +154,7 @@ def show_uncertain(table: Path | None, pages: list[Path], embedder: ImageInliner
         place = f"{row['sample']} / {row['fov']}, frame {row['frame']}, cell {row['label']}"
         strip = embedder.embed(page.parent / "strips" / row["strip"], f"Frames around {place}")
         card = f"{embedder.link(page)}#{int(row['strip'].split('_')[0])}"
-        views.append(UncertainView(title, f"{place}: {row['reason']}.", strip, card))
+        cell = f"{embedder.link(explorer)}#track={quote(row['track_id'], safe='')}" if explorer else ""
+        views.append(UncertainView(title, f"{place}: {row['reason']}.", strip, card, cell))
     links = {f"{sample} / {fov}": embedder.link(path) for (sample, fov), path in places.items()}
     return UncertainList(tuple(views), len(listed), embedder.link(table), links)

@@ -117,6 +117,7 @@ class PageInputs:
     channel_picture: Path | None = None
     uncertain: Path | None = None
     curation_pages: list[Path] = field(default_factory=list)
+    explorer: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -180,7 +181,8 @@ def render_page(page: PageInputs) -> str:
         "drift": drift_picture(page.steps),
         "motion": motion_picture(page.steps),
         "rates": rates_picture(page.steps),
-        "uncertain": show_uncertain(page.uncertain, page.curation_pages, embedder),
+        "uncertain": show_uncertain(page.uncertain, page.curation_pages, embedder, page.explorer),
+        "explorer": embedder.link(page.explorer) if page.explorer else "",
         "sections": [_section(name, page, summaries, embedder) for name in SECTIONS],
         "methods": _methods(page, [s.step for s in summaries], models),
         "record": show_record(page.provenance, models),

@@ -199,7 +199,7 @@ def test_rows_and_order_of_the_list() -> None:
 def draw(files: dict[str, Path], folder: Path, movie: Path | None = None) -> pd.DataFrame:
     inputs = {name: files[name] for name in ("labels", "detections", "tracks", "events")}
     made = {"uncertain": folder / "c.tsv", "strips": folder / "strips", "page": folder / "c.html"}
-    drawn = {"picture": folder / "p.png", "quality": folder / "q.json"}
+    drawn = {"picture": folder / "p.png", "quality": folder / "q.json", "cell_strips": folder / "cells"}
     settings = draw_field.Settings(
         field=FIELD, channels=Channels(function=["lipid"]), curation=Curation(rows=100, frames_around=2)
     )

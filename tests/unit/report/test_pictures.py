@@ -75,7 +75,12 @@ def write_field(
 def draw(folder: Path, files: dict[str, Path], movie: Path | None, **channels: list[str]) -> tuple[np.ndarray, dict]:
     picture, quality = folder / "p.png", folder / "q.json"
     settings = draw_field.Settings(field=FieldOfView(sample="s", fov="1"), channels=Channels(**channels))
-    unsure = {"uncertain": folder / "u.tsv", "strips": folder / "strips", "page": folder / "u.html"}
+    unsure = {
+        "uncertain": folder / "u.tsv",
+        "strips": folder / "strips",
+        "page": folder / "u.html",
+        "cell_strips": folder / "cells",
+    }
     draw_field.main(**files, movie=movie, picture=picture, quality=quality, **unsure, settings=settings)
     assert picture.stat().st_size <= 250_000
     return np.asarray(Image.open(picture).convert("RGB")), json.loads(quality.read_text())
@@ -85,7 +90,12 @@ def test_every_channel_is_shown_under_its_name(tmp_path: Path) -> None:
     files = write_field(tmp_path, *one_cell(3))
     shown = tmp_path / "c.png"
     made = {"picture": tmp_path / "p.png", "quality": tmp_path / "q.json", "uncertain": tmp_path / "u.tsv"}
-    made |= {"strips": tmp_path / "strips", "page": tmp_path / "u.html", "channels": shown}
+    made |= {
+        "strips": tmp_path / "strips",
+        "page": tmp_path / "u.html",
+        "channels": shown,
+        "cell_strips": tmp_path / "cells",
+    }
     settings = draw_field.Settings(channels=Channels(function=["reporter"]))
     draw_field.main(**files, movie=tmp_path / "movie.ome.tif", **made, settings=settings)
     image = np.asarray(Image.open(shown).convert("L")).astype(float)

@@ -2,7 +2,7 @@
 /* The family tree of the selected cell, in the colours of the scatter, and its function over time. */
 (function (app) {
   const SVG = "http://www.w3.org/2000/svg";
-  const ROW = 22;
+  const ROW = 24;
   const WIDTH = 520;
 
   function shape(tag, attributes, text) {
@@ -56,7 +56,8 @@
       mark.append(shape("title", {}, `${core.ids[cell]}: frames ${core.start[cell]} to ${core.end[cell]}${hours}, ${core.end_kind[cell]}`));
       mark.append(shape("rect", { x: x(core.start[cell]) - 2, y: y - 9, width: Math.max(x(core.end[cell]) - x(core.start[cell]), 2) + 4, height: 18, fill: "transparent" }));
       mark.append(shape("line", { x1: x(core.start[cell]), x2: Math.max(x(core.end[cell]), x(core.start[cell]) + 2), y1: y, y2: y, stroke: colour(cell), "stroke-width": cell === row ? 7 : 4 }));
-      mark.append(shape("text", { x: x(core.end[cell]) + 8, y: y + 4 }, `${core.end_kind[cell] === "death" ? "✕ " : ""}${core.ids[cell]}${app.hasExpression.has(cell) ? " ●" : ""}`));
+      const inner = app.children[cell].length > 0;
+      mark.append(shape("text", { x: inner ? x(core.start[cell]) : x(core.end[cell]) + 8, y: inner ? y - 5 : y + 4 }, `${core.end_kind[cell] === "death" ? "✕ " : ""}${core.ids[cell]}${app.hasExpression.has(cell) ? " ●" : ""}`));
       mark.addEventListener("click", () => app.select(cell));
       mark.addEventListener("keydown", (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); app.select(cell); } });
       svg.append(mark);
@@ -85,12 +86,12 @@
         const known = curve[2].map((v, i) => [at({ curve })[i], v]).filter(([, v]) => v !== null);
         svg.append(shape("polyline", { points: known.map(([t, v]) => `${x(t)},${y(v)}`).join(" "), class: cell === row ? "own" : "kin" }));
         const [t, v] = known.length ? known[known.length - 1] : [t0, v0];
-        const end = { death: "✕", division: "⑂" }[app.core.end_kind[cell]];
+        const end = { death: "✕", division: "Y" }[app.core.end_kind[cell]];
         if (end) svg.append(shape("text", { x: x(t) - 4, y: y(v) - 4 }, end));
       }
       svg.append(shape("text", { x: 2, y: 16 }, app.number(v1)), shape("text", { x: 2, y: 130 }, app.number(v0)));
       svg.append(shape("text", { x: 56, y: 148 }, `${app.number(t0)}`), shape("text", { x: 440, y: 148 }, `${app.number(t1)} ${inHours ? "h" : "frames"}`));
-      box.append(app.element("h3", { text: `${channel} over time` }), svg, app.element("p", { class: "hint", text: "Thick: this cell; thin: parent and daughters. ⑂ division, ✕ observed death. Grey levels." }));
+      box.append(app.element("h3", { text: `${channel} over time` }), svg, app.element("p", { class: "hint", text: "Thick: this cell; thin: parent and daughters. Y division, ✕ observed death. Grey levels." }));
     }
   };
 })(window.cineseq);

@@ -3,7 +3,7 @@
 (function (app) {
   const GALLERY = 40;
   const BEST = 15;
-  const AT_ONCE = 16;
+  const AT_ONCE = 32;
   const byId = (id) => document.getElementById(id);
   let turn = 0;
 
@@ -29,7 +29,7 @@
     let shown = 0;
     for (const row of rows) {
       if (shown === GALLERY) break;
-      const strip = await app.strip(row, await app.fieldOf(row), 640);
+      const strip = await app.strip(row, await app.fieldOf(row), Math.max(box.clientWidth - 24, 200));
       if (current !== turn) return;
       if (!strip) continue;
       shown++;
@@ -42,8 +42,9 @@
 
   /** Return the difference of means and the AUC of one gene, from how often each level occurs in and out of the set. */
   app.compareLevels = function (levels, isIn) {
-    const inside = new Float64Array(256), outside = new Float64Array(256);
-    for (let i = 0; i < levels.length; i++) (isIn[i] ? inside : outside)[levels[i]]++;
+    const counts = new Uint32Array(512);
+    for (let i = 0; i < levels.length; i++) counts[levels[i] + 256 * isIn[i]]++;
+    const outside = counts.subarray(0, 256), inside = counts.subarray(256);
     let n = 0, m = 0, sumIn = 0, sumOut = 0, wins = 0;
     for (let v = 0; v < 256; v++) {
       wins += inside[v] * (m + outside[v] / 2);
@@ -56,8 +57,8 @@
   /** Rank all genes of the set against the other cells; reads every chunk of genes once. */
   app.rank = async function () {
     const { genes } = app.core;
-    const isIn = genes.cells.map((row) => app.set.has(row));
-    const inside = isIn.filter(Boolean).length;
+    const isIn = Uint8Array.from(genes.cells, (row) => app.set.has(row) ? 1 : 0);
+    const inside = isIn.reduce((sum, one) => sum + one, 0);
     if (!inside || inside === isIn.length) { byId("ranked").replaceChildren(app.element("p", { text: "Genes cannot be ranked: cells with expression must be both in the set and outside it." })); return; }
     const current = turn, found = [];
     const chunks = Math.ceil(genes.names.length / genes.each);
