@@ -50,3 +50,12 @@ def test_the_report_shows_the_first_events_and_leads_to_their_cards(tmp_path: Pa
     assert (first.title, first.card) == ("Same cell, confidence 0.25", "../fov/s/f/curation.html#9")
     assert first.strip.source == "data:image/png;base64,cG5n"
     assert first.reason == "s / f, frame 0, cell 1: torn."
+
+
+def test_an_event_leads_to_its_cell_in_the_explorer(tmp_path: Path) -> None:
+    embedder = ImageInliner(tmp_path / "report/index.html")
+    pages = [tmp_path / "fov/s/f/curation.html"]
+    explorer = tmp_path / "report/explorer.html"
+    shown = show_uncertain(write_list(tmp_path, 1), pages, embedder, explorer)
+    assert shown is not None
+    assert shown.events[0].cell == "explorer.html#track=s%2Ff%2F1"

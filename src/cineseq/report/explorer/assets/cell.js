@@ -72,7 +72,7 @@
     const list = app.element("dl");
     if (core.field[row] >= 0) list.append(...fact("Field", core.fields[core.field[row]].join(" / ")));
     if (core.start[row] !== null) list.append(...fact("Seen", `${hours(core.start[row], core.start_hours[row])} to ${hours(core.end[row], core.end_hours[row])}`));
-    if (core.end_kind[row] || core.fate[row]) list.append(...fact("End", [core.end_kind[row], core.fate[row]].filter((v, i, all) => v && all.indexOf(v) === i).join(", ").replaceAll("_", " ")));
+    if (core.end_kind[row] || core.fate[row]) list.append(...fact("End", [core.end_kind[row], core.fate[row] && core.fate[row] !== core.end_kind[row] ? `fate ${core.fate[row]}` : ""].filter(Boolean).join("; ").replaceAll("_", " ")));
     const sister = core.sister[row];
     if (sister >= 0) list.append(...fact("Sister", `${core.ids[sister]}: ${(core.end_kind[sister] || "end unknown").replaceAll("_", " ")}`));
     if (core.barcodes[row]) list.append(...fact("Barcode", core.barcodes[row]));
