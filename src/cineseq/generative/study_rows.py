@@ -1,0 +1,215 @@
+"""Rows of the tables of a study, from its judged folds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cineseq.expression.normalise import Expression
+from cineseq.generative.direction import JudgedFold
+from cineseq.generative.judge import pearson_within
+from cineseq.generative.samplers import choose
+from cineseq.prediction.crossval.folds import FoldPlan
+from cineseq.statistics.metrics import centred, r2, r2_interval
+
+LEARNER_ROWS = ("direction", "learner", "targets", "r2", "r2_within_class")
+SAMPLER_ROWS = ("direction", "sampler", "n", "c2st", "energy_score", "coverage_80", "coverage_95", "chosen", "note")
+DIRECTION_ROWS = (
+    "direction",
+    "n",
+    "groups",
+    "grouped_by",
+    "latents",
+    "learner",
+    "sampler",
+    "r2",
+    "r2_low",
+    "r2_high",
+    "r2_within_class",
+    "r2_class",
+    "note",
+)
+JUDGED_ROWS = ("direction", "measure", "source", "value", "note")
+CONFUSION_ROWS = ("direction", "source", "true", "predicted", "cells")
+GENE_ROWS = ("gene", "r2", "pearson_within_class", "variance_ratio")
+NEIGHBOUR_ROWS = ("track_id", "neighbour", "distance", "pair_match_rank")
+
+
+def _total(parts: list[JudgedFold], name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return cells and, per cell, squared errors of a learner, of the training mean, and gain of it within class."""
+    cells = np.concatenate([part.test for part in parts])
+    rows: tuple[list[np.ndarray], ...] = ([], [], [])
+    for part in parts:
+        errors = part.real - part.by_learner[name], part.real - part.baseline
+        rows[0].append(np.square(errors[0]).sum(axis=1))
+        rows[1].append(np.square(errors[1]).sum(axis=1))
+        rows[2].append(np.column_stack([np.square(centred(e, part.classes)).sum(axis=1) for e in errors]))
+    residual, baseline, inside = (np.concatenate(kind) for kind in rows)
+    return cells, residual, baseline, inside
+
+
+def direction_row(name: str, parts: list[JudgedFold], plan: FoldPlan, sampler: str | None) -> dict[str, Any]:
+    """Return the row of one direction; without a sampler where nothing was drawn."""
+    cells, residual, baseline, inside = _total(parts, "chosen")
+    low, high = r2_interval(baseline - residual, baseline, plan.units[cells])
+    learners = pd.Series(np.concatenate([part.learner for part in parts])).value_counts()
+    of_class = _total(parts, "class_mean")[1]
+    return {
+        "direction": name,
+        "n": len(cells),
+        "groups": plan.groups,
+        "grouped_by": plan.grouped_by,
+        "latents": int(np.median([part.real.shape[1] for part in parts])),
+        "learner": str(learners.index[0]),
+        "sampler": sampler,
+        "r2": float(1 - residual.sum() / baseline.sum()),
+        "r2_low": low,
+        "r2_high": min(high, 1.0),
+        "r2_within_class": float(1 - inside[:, 0].sum() / inside[:, 1].sum()),
+        "r2_class": float(1 - of_class.sum() / baseline.sum()),
+        "note": "none found" if not low > 0 else None,
+    }
+
+
+def learner_rows(parts: dict[str, list[JudgedFold]]) -> pd.DataFrame:
+    """Return the held-out share of each learner, of the class mean, and of the chosen learners."""
+    rows = []
+    for direction, found in parts.items():
+        learners = np.concatenate([part.learner for part in found])
+        for name in found[0].by_learner:
+            _, residual, baseline, inside = _total(found, name)
+            of_all = {"r2": 1 - residual.sum() / baseline.sum()}
+            of_all["r2_within_class"] = 1 - inside[:, 0].sum() / inside[:, 1].sum()
+            rows.append({"direction": direction, "learner": name, "targets": int((learners == name).sum())} | of_all)
+    return pd.DataFrame(rows, columns=list(LEARNER_ROWS))
+
+
+def sampler_rows(parts: dict[str, list[JudgedFold]], *, enough: bool) -> list[dict[str, Any]]:
+    """Return the scores of each sampler, and which of them is chosen."""
+    rows: list[dict[str, Any]] = []
+    for direction, found in parts.items():
+        judged = [part for part in found if part.scores]
+        sizes = np.array([len(part.test) for part in judged])
+        mean = {
+            name: {key: float(np.average([part.scores[name][key] for part in judged], weights=sizes)) for key in keys}
+            for name, keys in judged[0].scores.items()
+        }
+        best = choose({name: (scores["c2st"], scores["energy_score"]) for name, scores in mean.items()})
+        rows += [
+            {"direction": direction, "sampler": name, "n": int(sizes.sum()), "chosen": name == best, "note": None}
+            | scores
+            | ({} if enough else {"note": "a baseline only: too few cells for a generator"})
+            for name, scores in mean.items()
+        ]
+    return rows
+
+
+def judged_rows(parts: dict[str, list[JudgedFold]], chosen: dict[str, str], classes: np.ndarray) -> pd.DataFrame:
+    """Return measures of cells by the chosen sampler beside those of baselines and of real cells."""
+    rows = []
+    note = None if len(np.unique(classes)) > 1 else "not estimable: all cells are of one class"
+    for direction, sampler in chosen.items():
+        judged = [part for part in parts[direction] if part.scores]
+        sizes = [len(part.test) for part in judged]
+        for key in judged[0].judged[sampler]:
+            measure, source = key
+            values = np.array([part.judged[sampler][key] for part in judged])
+            known = np.isfinite(values)
+            value = float(np.average(values[known], weights=np.array(sizes)[known])) if known.any() else np.nan
+            of_class = measure in {"macro_f1", "purity"}
+            rows.append(
+                {
+                    "direction": direction,
+                    "measure": measure,
+                    "source": source,
+                    "value": value,
+                    "note": note if of_class else None,
+                }
+            )
+    return pd.DataFrame(rows, columns=list(JUDGED_ROWS))
+
+
+def confusion_rows(parts: dict[str, list[JudgedFold]], chosen: dict[str, str]) -> pd.DataFrame:
+    """Return how many cells of each class were given each class."""
+    frames = []
+    for direction, sampler in chosen.items():
+        for part in parts[direction]:
+            for source, predicted in part.predicted.get(sampler, {}).items():
+                frame = pd.DataFrame({"true": part.classes, "predicted": predicted})
+                frames.append(frame.assign(direction=direction, source=source))
+    if not frames:
+        return pd.DataFrame(columns=list(CONFUSION_ROWS))
+    whole = pd.concat(frames).groupby(list(CONFUSION_ROWS[:-1]), sort=True).size()
+    return whole.rename("cells").reset_index()
+
+
+def gene_rows(
+    parts: list[JudgedFold], sampler: str | None, expression: Expression | None, classes: np.ndarray
+) -> pd.DataFrame:
+    """Return what is explained of each gene that was kept in every fold."""
+    of_genes = [part.genes for part in parts if part.genes is not None]
+    if expression is None or not of_genes:
+        return pd.DataFrame(columns=list(GENE_ROWS))
+    kept = of_genes[0].columns
+    for other in of_genes[1:]:
+        kept = np.intersect1d(kept, other.columns)
+    real = np.asarray(expression.log[:, kept].toarray(), dtype=np.float64)
+    predicted, baseline = np.zeros_like(real), np.zeros_like(real)
+    drawn, rows = [], []
+    for part, genes in zip(parts, of_genes, strict=True):
+        at = np.searchsorted(genes.columns, kept)
+        predicted[part.test], baseline[part.test] = genes.expected[:, at], genes.mean[at]
+        if genes.counts is not None:
+            drawn.append(genes.counts[:, at])
+            rows.append(part.test)
+    ratio = np.full(len(kept), np.nan)
+    if drawn and sampler is not None:
+        measured = expression.counts[np.concatenate(rows)][:, kept].toarray().var(axis=0)
+        ratio = np.where(measured > 0, np.vstack(drawn).var(axis=0) / np.where(measured > 0, measured, 1), np.nan)
+    found = {
+        "gene": expression.genes[kept].astype(str),
+        "r2": np.asarray(r2(real - predicted, real - baseline)),
+        "pearson_within_class": pearson_within(real, predicted, classes),
+        "variance_ratio": ratio,
+    }
+    return pd.DataFrame(found, columns=list(GENE_ROWS)).sort_values("r2", ascending=False, ignore_index=True)
+
+
+def neighbour_rows(parts: list[JudgedFold], sampler: str | None, names: np.ndarray) -> pd.DataFrame:
+    """Return the real held-out cell that is nearest to what was generated for each cell."""
+    frames = [
+        pd.DataFrame(
+            {
+                "track_id": names[part.test],
+                "neighbour": names[part.test[part.neighbours[sampler][0]]],
+                "distance": part.neighbours[sampler][1],
+                "pair_match_rank": part.ranks,
+            }
+        )
+        for part in parts
+        if sampler is not None and sampler in part.neighbours
+    ]
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(NEIGHBOUR_ROWS))
+
+
+def latent_rows(
+    parts: dict[str, list[JudgedFold]], chosen: dict[str, str], names: np.ndarray, classes: np.ndarray
+) -> pd.DataFrame:
+    """Return real and generated latents of the first judged fold of each direction."""
+    frames = []
+    for direction, sampler in chosen.items():
+        part = next(part for part in parts[direction] if part.scores)
+        for source, values in (("real", part.real), ("generated", part.samples[sampler])):
+            frame = pd.DataFrame(values, columns=[f"latent_{k}" for k in range(values.shape[1])])
+            frame.insert(0, "direction", direction)
+            frame.insert(1, "track_id", names[part.test])
+            frame.insert(2, "source", source)
+            frame.insert(3, "class", classes[part.test])
+            frames.append(frame)
+    return (
+        pd.concat(frames, ignore_index=True)
+        if frames
+        else pd.DataFrame(columns=["direction", "track_id", "source", "class"])
+    )
