@@ -12,11 +12,11 @@ from cineseq.generative.counts import CountModel, fit_counts
 from cineseq.generative.means import Learning, MeanModel, fit_mean
 from cineseq.generative.model import DirectionModel, reach_of
 from cineseq.generative.representations import Blocks, fit, fit_blocks
+from cineseq.generative.sampler_choice import Scores, best_of, inner_scores, scores_of
 from cineseq.generative.samplers import SPREAD, Residuals, Sampler, fit_sampler
 from cineseq.prediction.crossval.folds import FoldPlan, inner_splits
 from cineseq.statistics.streams import child_seed, stream
 
-Scores = dict[str, float]
 CLASS_MEAN = "class_mean"
 SMALLEST_RATIO = 0.1
 SPLITS = 5
@@ -128,9 +128,11 @@ class JudgedFold:
         Learner of each latent.
     genes
         What is expected of genes; None where the target is not genes.
-    scores, judged, predicted, samples, neighbours
-        By sampler: scores, measures by name and source, predicted classes by source, one sample, and the nearest real
-        test cells with their distances. Empty in folds that are not judged.
+    sampler
+        The sampler that inner folds of the training cells choose; empty in folds that are not judged.
+    inner, scores, judged, predicted, samples, neighbours
+        By sampler: scores in the inner folds and of the test cells, measures by name and source, predicted classes by
+        source, one sample, and the nearest real test cells with their distances. Empty in folds that are not judged.
     ranks
         Pair-match rank of each cell, by the conditional mean.
     """
@@ -142,6 +144,8 @@ class JudgedFold:
     by_learner: dict[str, np.ndarray]
     learner: np.ndarray
     genes: FoldGenes | None
+    sampler: str
+    inner: dict[str, Scores]
     scores: dict[str, Scores]
     judged: dict[str, dict[tuple[str, str], float]]
     predicted: dict[str, dict[str, np.ndarray]]
@@ -188,7 +192,7 @@ def _shrinkage(data: Direction, train: np.ndarray, units: np.ndarray, latents: i
 
 
 def held_out(data: Direction, fold: int, samplers: tuple[str, ...], seed: int) -> JudgedFold:
-    """Learn one direction in the training cells of a fold, and judge samplers by its test cells.
+    """Learn one direction in the training cells of a fold, choose a sampler there, and judge it by the test cells.
 
     Parameters
     ----------
@@ -208,6 +212,8 @@ def held_out(data: Direction, fold: int, samplers: tuple[str, ...], seed: int) -
     mean = own.mean.choose(guesses, len(test))
     class_mean = _class_means(own.y, data.classes[train], data.classes[test])
     genes = _genes(data, train, own, x, mean, seed=seed) if data.target.genes else None
+    given = own.source.transform(data.source.rows(train)) if samplers else own.x[:0]
+    inner = inner_scores(samplers, own.residuals, given, data.learning.inner, seed)
     found = JudgedFold(
         test=test,
         classes=data.classes[test],
@@ -216,6 +222,8 @@ def held_out(data: Direction, fold: int, samplers: tuple[str, ...], seed: int) -
         by_learner=guesses | {CLASS_MEAN: class_mean, "chosen": mean},
         learner=own.mean.learner,
         genes=genes,
+        sampler=best_of(inner) if inner else "",
+        inner=inner,
         scores={},
         judged={},
         predicted={},
@@ -227,12 +235,7 @@ def held_out(data: Direction, fold: int, samplers: tuple[str, ...], seed: int) -
     for name in samplers:
         sampler = fit_sampler(name, own.residuals, child_seed(seed, name))
         drawn = sampler.draw(mean, x, judge.SAMPLES, stream(seed, name, "draw"))
-        found.scores[name] = {
-            "c2st": judge.c2st(condition, real, drawn[0], data.plan.units[test], child_seed(seed, "c2st")),
-            "energy_score": judge.energy_score(real, drawn),
-            "coverage_80": judge.coverage(real, drawn, 0.8),
-            "coverage_95": judge.coverage(real, drawn, 0.95),
-        }
+        found.scores[name] = scores_of(drawn, real, condition, data.plan.units[test], child_seed(seed, "c2st"))
         found.samples[name] = drawn[0]
         found.neighbours[name] = judge.nearest(drawn[0], real)
         found.judged[name], found.predicted[name] = _judged(data.classes[train].astype(str), own, found, name, seed)

@@ -106,6 +106,10 @@ class Residuals:
     values: np.ndarray
     units: np.ndarray
 
+    def of(self, cells: np.ndarray) -> Residuals:
+        """Return those of some cells."""
+        return Residuals(self.x[cells], self.mean[cells], self.values[cells], self.units[cells])
+
 
 def fit_sampler(name: str, residuals: Residuals, seed: int) -> Sampler:
     """Learn one sampler from held-out residuals."""
@@ -132,10 +136,10 @@ def choose(scores: dict[str, tuple[float, float]]) -> str:
     scores
         Area under the curve of the classifier that tells samples from cells, and energy score, of each sampler; less is
         better. The flow is chosen only where both are below those of every baseline, else the baseline that is the
-        hardest to tell from cells.
+        hardest to tell from cells; where too few cells leave the area unknown, that of the least energy score.
     """
     baselines = {name: score for name, score in scores.items() if name != FLOW}
-    best = min(baselines, key=lambda name: (round(max(baselines[name][0], 0.5), 3), baselines[name][1]))
+    best = min(baselines, key=lambda name: (round(np.fmax(baselines[name][0], 0.5), 3), baselines[name][1]))
     if FLOW not in scores:
         return best
     better = all(scores[FLOW][k] < score[k] for score in baselines.values() for k in (0, 1))

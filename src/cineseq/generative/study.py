@@ -19,6 +19,7 @@ from cineseq.generative.means import AVERAGE, MEAN, Learning
 from cineseq.generative.model import DIRECTIONS, FORMAT, GenerativeModel
 from cineseq.generative.samplers import BASELINES, FLOW
 from cineseq.generative.study_rows import (
+    CHOSEN,
     CONFUSION_ROWS,
     DIRECTION_ROWS,
     GENE_ROWS,
@@ -26,6 +27,7 @@ from cineseq.generative.study_rows import (
     LEARNER_ROWS,
     NEIGHBOUR_ROWS,
     SAMPLER_ROWS,
+    SCORES,
     confusion_rows,
     direction_row,
     gene_rows,
@@ -105,7 +107,8 @@ class Generated:
         chosen for, over the folds.
     samplers
         One row per direction and sampler: area under the curve of the classifier two-sample test, energy score,
-        coverage of 80 and 95 % intervals, whether it was ``chosen``.
+        coverage of 80 and 95 % intervals, whether inner folds have ``chosen`` it, and their scores (``inner_``). The
+        sampler ``chosen`` is that of the inner folds of each fold.
     judged
         One row per direction, measure and source (``generated``, ``class_mean``, ``shuffled``, ``real``).
     confusion
@@ -203,11 +206,11 @@ def generate_study(data: PairedData, options: GenerateOptions) -> Generated:
         pd.DataFrame(rows, columns=list(DIRECTION_ROWS)),
         learner_rows(parts),
         pd.DataFrame(samplers, columns=list(SAMPLER_ROWS)),
-        judged_rows(parts, chosen, classes),
-        confusion_rows(parts, chosen),
-        gene_rows(parts[DIRECTIONS[0]], chosen.get(DIRECTIONS[0]), expression, classes),
-        neighbour_rows(parts[DIRECTIONS[1]], chosen.get(DIRECTIONS[1]), data.obs.index.to_numpy(str)),
-        latent_rows(parts, chosen, data.obs.index.to_numpy(str), classes),
+        judged_rows(parts, classes),
+        confusion_rows(parts),
+        gene_rows(parts[DIRECTIONS[0]], expression, classes),
+        neighbour_rows(parts[DIRECTIONS[1]], data.obs.index.to_numpy(str)),
+        latent_rows(parts, data.obs.index.to_numpy(str), classes),
         models,
         tuple(notes),
     )
@@ -227,7 +230,7 @@ def report(found: Generated) -> dict[str, Any]:
         )
         numbers |= {f"{name}.{key}": clean(row[key]) for key in ("n", "r2", "r2_low", "r2_high", "r2_within_class")}
     for row in found.samplers.to_dict("records"):
-        keys = ("c2st", "energy_score", "coverage_80", "coverage_95")
+        keys = (*SCORES, "inner_c2st", "inner_energy_score")
         numbers |= {f"{row['direction']}.{row['sampler']}.{key}": clean(row[key]) for key in keys}
     return {"lines": lines, "numbers": numbers}
 
@@ -294,7 +297,9 @@ def _card(
     name: str, rows: list[dict[str, Any]], samplers: list[dict[str, Any]], plan: FoldPlan, options: GenerateOptions
 ) -> dict[str, Any]:
     row = next(row for row in rows if row["direction"] == name)
-    best = next(row for row in samplers if row["direction"] == name and row["chosen"])
+    own = [sampler for sampler in samplers if sampler["direction"] == name]
+    best = next(sampler for sampler in own if sampler["chosen"])
+    nested = next(sampler for sampler in own if sampler["sampler"] == CHOSEN)
     return {
         "format": FORMAT,
         "cineseq": cineseq.__version__,
@@ -307,8 +312,8 @@ def _card(
         "sampler": best["sampler"],
         "r2": clean(row["r2"]),
         "r2_within_class": clean(row["r2_within_class"]),
-        "c2st": clean(best["c2st"]),
-        "energy_score": clean(best["energy_score"]),
+        "c2st": clean(nested["c2st"]),
+        "energy_score": clean(nested["energy_score"]),
         "representation": options.latents_name or "principal components",
         "class_column": options.class_column,
         "seed": options.seed,

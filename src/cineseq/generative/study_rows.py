@@ -10,12 +10,16 @@ import pandas as pd
 from cineseq.expression.normalise import Expression
 from cineseq.generative.direction import JudgedFold
 from cineseq.generative.judge import pearson_within
-from cineseq.generative.samplers import choose
+from cineseq.generative.sampler_choice import best_of, mean_scores
 from cineseq.prediction.crossval.folds import FoldPlan
 from cineseq.statistics.metrics import centred, r2, r2_interval
 
 LEARNER_ROWS = ("direction", "learner", "targets", "r2", "r2_within_class")
-SAMPLER_ROWS = ("direction", "sampler", "n", "c2st", "energy_score", "coverage_80", "coverage_95", "chosen", "note")
+SCORES = ("c2st", "energy_score", "coverage_80", "coverage_95")
+SAMPLER_ROWS = ("direction", "sampler", "n", *SCORES, "inner_c2st", "inner_energy_score", "chosen", "note")
+CHOSEN = "chosen"
+"""Row of the sampler that the inner folds of each fold chose."""
+NESTED = "the sampler that inner folds of the training cells chose, in held-out cells that had no part in the choice"
 DIRECTION_ROWS = (
     "direction",
     "n",
@@ -87,35 +91,42 @@ def learner_rows(parts: dict[str, list[JudgedFold]]) -> pd.DataFrame:
 
 
 def sampler_rows(parts: dict[str, list[JudgedFold]], *, enough: bool) -> list[dict[str, Any]]:
-    """Return the scores of each sampler, and which of them is chosen."""
+    """Return the scores of each sampler in held-out cells and in the inner folds, which choose.
+
+    The row ``chosen`` has the scores of the sampler that the inner folds of each fold chose, whichever that was; it is
+    what the procedure gives in cells that had no part in the choice.
+    """
     rows: list[dict[str, Any]] = []
     for direction, found in parts.items():
         judged = [part for part in found if part.scores]
-        sizes = np.array([len(part.test) for part in judged])
-        mean = {
-            name: {key: float(np.average([part.scores[name][key] for part in judged], weights=sizes)) for key in keys}
-            for name, keys in judged[0].scores.items()
-        }
-        best = choose({name: (scores["c2st"], scores["energy_score"]) for name, scores in mean.items()})
+        sizes = [len(part.test) for part in judged]
+        names = list(judged[0].scores)
+        inner = {name: mean_scores([part.inner[name] for part in judged], sizes) for name in names}
+        outer = {name: mean_scores([part.scores[name] for part in judged], sizes) for name in names}
+        inner[CHOSEN] = mean_scores([part.inner[part.sampler] for part in judged], sizes)
+        outer[CHOSEN] = mean_scores([part.scores[part.sampler] for part in judged], sizes)
+        best = best_of({name: inner[name] for name in names})
+        few = None if enough else "a baseline only: too few cells for a generator"
         rows += [
-            {"direction": direction, "sampler": name, "n": int(sizes.sum()), "chosen": name == best, "note": None}
-            | scores
-            | ({} if enough else {"note": "a baseline only: too few cells for a generator"})
-            for name, scores in mean.items()
+            {"direction": direction, "sampler": name, "n": int(sum(sizes)), "chosen": name == best}
+            | outer[name]
+            | {f"inner_{key}": inner[name][key] for key in SCORES[:2]}
+            | {"note": NESTED if name == CHOSEN else few}
+            for name in (*names, CHOSEN)
         ]
     return rows
 
 
-def judged_rows(parts: dict[str, list[JudgedFold]], chosen: dict[str, str], classes: np.ndarray) -> pd.DataFrame:
+def judged_rows(parts: dict[str, list[JudgedFold]], classes: np.ndarray) -> pd.DataFrame:
     """Return measures of cells by the chosen sampler beside those of baselines and of real cells."""
     rows = []
     note = None if len(np.unique(classes)) > 1 else "not estimable: all cells are of one class"
-    for direction, sampler in chosen.items():
-        judged = [part for part in parts[direction] if part.scores]
+    for direction, found in parts.items():
+        judged = [part for part in found if part.scores]
         sizes = [len(part.test) for part in judged]
-        for key in judged[0].judged[sampler]:
+        for key in judged[0].judged[judged[0].sampler]:
             measure, source = key
-            values = np.array([part.judged[sampler][key] for part in judged])
+            values = np.array([part.judged[part.sampler].get(key, np.nan) for part in judged])
             known = np.isfinite(values)
             value = float(np.average(values[known], weights=np.array(sizes)[known])) if known.any() else np.nan
             of_class = measure in {"macro_f1", "purity"}
@@ -131,12 +142,12 @@ def judged_rows(parts: dict[str, list[JudgedFold]], chosen: dict[str, str], clas
     return pd.DataFrame(rows, columns=list(JUDGED_ROWS))
 
 
-def confusion_rows(parts: dict[str, list[JudgedFold]], chosen: dict[str, str]) -> pd.DataFrame:
+def confusion_rows(parts: dict[str, list[JudgedFold]]) -> pd.DataFrame:
     """Return how many cells of each class were given each class."""
     frames = []
-    for direction, sampler in chosen.items():
-        for part in parts[direction]:
-            for source, predicted in part.predicted.get(sampler, {}).items():
+    for direction, found in parts.items():
+        for part in found:
+            for source, predicted in part.predicted.get(part.sampler, {}).items():
                 frame = pd.DataFrame({"true": part.classes, "predicted": predicted})
                 frames.append(frame.assign(direction=direction, source=source))
     if not frames:
@@ -145,9 +156,7 @@ def confusion_rows(parts: dict[str, list[JudgedFold]], chosen: dict[str, str]) -
     return whole.rename("cells").reset_index()
 
 
-def gene_rows(
-    parts: list[JudgedFold], sampler: str | None, expression: Expression | None, classes: np.ndarray
-) -> pd.DataFrame:
+def gene_rows(parts: list[JudgedFold], expression: Expression | None, classes: np.ndarray) -> pd.DataFrame:
     """Return what is explained of each gene that was kept in every fold."""
     of_genes = [part.genes for part in parts if part.genes is not None]
     if expression is None or not of_genes:
@@ -165,7 +174,7 @@ def gene_rows(
             drawn.append(genes.counts[:, at])
             rows.append(part.test)
     ratio = np.full(len(kept), np.nan)
-    if drawn and sampler is not None:
+    if drawn:
         measured = expression.counts[np.concatenate(rows)][:, kept].toarray().var(axis=0)
         ratio = np.where(measured > 0, np.vstack(drawn).var(axis=0) / np.where(measured > 0, measured, 1), np.nan)
     found = {
@@ -177,31 +186,29 @@ def gene_rows(
     return pd.DataFrame(found, columns=list(GENE_ROWS)).sort_values("r2", ascending=False, ignore_index=True)
 
 
-def neighbour_rows(parts: list[JudgedFold], sampler: str | None, names: np.ndarray) -> pd.DataFrame:
+def neighbour_rows(parts: list[JudgedFold], names: np.ndarray) -> pd.DataFrame:
     """Return the real held-out cell that is nearest to what was generated for each cell."""
     frames = [
         pd.DataFrame(
             {
                 "track_id": names[part.test],
-                "neighbour": names[part.test[part.neighbours[sampler][0]]],
-                "distance": part.neighbours[sampler][1],
+                "neighbour": names[part.test[part.neighbours[part.sampler][0]]],
+                "distance": part.neighbours[part.sampler][1],
                 "pair_match_rank": part.ranks,
             }
         )
         for part in parts
-        if sampler is not None and sampler in part.neighbours
+        if part.sampler
     ]
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(NEIGHBOUR_ROWS))
 
 
-def latent_rows(
-    parts: dict[str, list[JudgedFold]], chosen: dict[str, str], names: np.ndarray, classes: np.ndarray
-) -> pd.DataFrame:
+def latent_rows(parts: dict[str, list[JudgedFold]], names: np.ndarray, classes: np.ndarray) -> pd.DataFrame:
     """Return real and generated latents of the first judged fold of each direction."""
     frames = []
-    for direction, sampler in chosen.items():
-        part = next(part for part in parts[direction] if part.scores)
-        for source, values in (("real", part.real), ("generated", part.samples[sampler])):
+    for direction, found in parts.items():
+        part = next(part for part in found if part.scores)
+        for source, values in (("real", part.real), ("generated", part.samples[part.sampler])):
             frame = pd.DataFrame(values, columns=[f"latent_{k}" for k in range(values.shape[1])])
             frame.insert(0, "direction", direction)
             frame.insert(1, "track_id", names[part.test])
