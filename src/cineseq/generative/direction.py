@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+import pandas as pd
 from scipy import sparse
 
 from cineseq.generative import judge
+from cineseq.generative.conditions import Conditions, learned_conditions
+from cineseq.generative.counterfactuals import changes_of
 from cineseq.generative.counts import CountModel, fit_counts
 from cineseq.generative.means import Learning, MeanModel, fit_mean
 from cineseq.generative.model import DirectionModel, reach_of
@@ -70,7 +73,11 @@ class Modality:
 
 @dataclass(frozen=True)
 class Direction:
-    """The data of one direction: the modality that is given, the one that is generated, folds and classes."""
+    """The data of one direction: the modality that is given, the one that is generated, folds, classes and facts.
+
+    Facts are columns that are given beside the modality, one row per cell. Cells are also generated under the other
+    values of the fact ``changed``; None: under their own values only.
+    """
 
     name: str
     source: Modality
@@ -78,14 +85,25 @@ class Direction:
     plan: FoldPlan
     classes: np.ndarray
     learning: Learning
+    facts: pd.DataFrame
+    changed: str | None = None
 
     @classmethod
     def of(
-        cls, name: str, sides: dict[str, Modality], plan: FoldPlan, classes: np.ndarray, learning: Learning
+        cls,
+        name: str,
+        sides: dict[str, Modality],
+        plan: FoldPlan,
+        classes: np.ndarray,
+        learning: Learning,
+        *,
+        facts: pd.DataFrame | None = None,
+        changed: str | None = None,
     ) -> Direction:
         """Return the direction that its name says."""
         source, target = name.split("_to_")
-        return cls(name, sides[source], sides[target], plan, classes, learning)
+        known = pd.DataFrame(index=range(len(classes))) if facts is None else facts
+        return cls(name, sides[source], sides[target], plan, classes, learning, known, changed)
 
 
 @dataclass(frozen=True)
@@ -135,6 +153,9 @@ class JudgedFold:
         source, one sample, and the nearest real test cells with their distances. Empty in folds that are not judged.
     ranks
         Pair-match rank of each cell, by the conditional mean.
+    changes
+        Mean change of the target under another value of the fact that is changed, in standard deviations: one row per
+        own value, other value and group, one column per gene or feature. Without rows where nothing is changed.
     """
 
     test: np.ndarray
@@ -152,28 +173,44 @@ class JudgedFold:
     samples: dict[str, np.ndarray]
     neighbours: dict[str, tuple[np.ndarray, np.ndarray]]
     ranks: np.ndarray
+    changes: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 @dataclass(frozen=True)
 class Learned:
-    """Representations, predictors, targets, conditional mean and held-out residuals of training cells."""
+    """Representations, facts, predictors, targets, conditional mean and held-out residuals of training cells."""
 
     source: Blocks
     target: Blocks
+    conditions: Conditions
     x: np.ndarray
     y: np.ndarray
     mean: MeanModel
     residuals: Residuals
+
+    def predictors(self, data: Direction, cells: np.ndarray, facts: pd.DataFrame | None = None) -> np.ndarray:
+        """Return the predictors of cells, with their own facts or others."""
+        own = data.facts.iloc[cells] if facts is None else facts
+        return self.conditions.beside(self.source.standardised(data.source.rows(cells)), own)
+
+    def given(self, data: Direction, cells: np.ndarray) -> np.ndarray:
+        """Return latents and facts that cells are generated from, as a classifier sees them."""
+        latents = self.source.transform(data.source.rows(cells))
+        return np.column_stack([latents, self.conditions.coded(data.facts.iloc[cells])])
 
 
 def _fit(data: Direction, train: np.ndarray, seed: int) -> Learned:
     """Learn representations and the conditional mean in training cells."""
     source, target = data.source.learned(train, data.learning), data.target.learned(train, data.learning)
     x, y = source.standardised(data.source.rows(train)), target.transform(data.target.rows(train))
+    facts = data.facts.iloc[train]
+    conditions = learned_conditions(facts).weighted_for(x)
+    x = conditions.beside(x, facts)
     units = np.unique(data.plan.units[train], return_inverse=True)[1]
     mean = fit_mean(x, y, units, seed, data.learning)
     values = (y - mean.held_out) * _shrinkage(data, train, units, y.shape[1])
-    return Learned(source, target, x, y, mean, Residuals(x, mean.held_out, values, units))
+    coded = conditions.coded(facts).shape[1]
+    return Learned(source, target, conditions, x, y, mean, Residuals(x, mean.held_out, values, units, coded))
 
 
 def _shrinkage(data: Direction, train: np.ndarray, units: np.ndarray, latents: int) -> np.ndarray:
@@ -207,12 +244,12 @@ def held_out(data: Direction, fold: int, samplers: tuple[str, ...], seed: int) -
     """
     train, test = data.plan.splits()[fold]
     own = _fit(data, train, seed)
-    x, real = own.source.standardised(data.source.rows(test)), own.target.transform(data.target.rows(test))
+    x, real = own.predictors(data, test), own.target.transform(data.target.rows(test))
     guesses = own.mean.by_learner(x)
     mean = own.mean.choose(guesses, len(test))
     class_mean = _class_means(own.y, data.classes[train], data.classes[test])
     genes = _genes(data, train, own, x, mean, seed=seed) if data.target.genes else None
-    given = own.source.transform(data.source.rows(train)) if samplers else own.x[:0]
+    given = own.given(data, train) if samplers else own.x[:0]
     inner = inner_scores(samplers, own.residuals, given, data.learning.inner, seed)
     found = JudgedFold(
         test=test,
@@ -231,7 +268,7 @@ def held_out(data: Direction, fold: int, samplers: tuple[str, ...], seed: int) -
         neighbours={},
         ranks=judge.pair_match_ranks(real, mean),
     )
-    condition = own.source.transform(data.source.rows(test))
+    condition = own.given(data, test)
     for name in samplers:
         sampler = fit_sampler(name, own.residuals, child_seed(seed, name))
         drawn = sampler.draw(mean, x, judge.SAMPLES, stream(seed, name, "draw"))
@@ -239,6 +276,8 @@ def held_out(data: Direction, fold: int, samplers: tuple[str, ...], seed: int) -
         found.samples[name] = drawn[0]
         found.neighbours[name] = judge.nearest(drawn[0], real)
         found.judged[name], found.predicted[name] = _judged(data.classes[train].astype(str), own, found, name, seed)
+        if name == found.sampler:
+            found = replace(found, changes=changes_of(data, own, test, sampler, child_seed(seed, "changed")))
     return found
 
 
@@ -257,6 +296,7 @@ def final_model(data: Direction, sampler: str, seed: int) -> DirectionModel:
         target=_narrowed(own.target),
         source_names=_kept_names(data.source, own.source),
         target_names=_kept_names(data.target, own.target),
+        conditions=own.conditions,
         mean=_slim(own.mean),
         sampler=replace(made.slim(), spread=spread),
         counts=counts,

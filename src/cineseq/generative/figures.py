@@ -219,6 +219,34 @@ def draw_coverage(samplers: pd.DataFrame, path: Path) -> None:
         panels[0].set_ylabel("held-out values inside")
 
 
+def draw_counterfactuals(table: pd.DataFrame, path: Path) -> None:
+    """Draw the generated change of each gene and feature against the observed difference, one panel a direction.
+
+    ``table`` is as :data:`cineseq.tables.generative.COUNTERFACTUALS`; of each two classes the first order is drawn.
+    """
+    own = table[table["class_from"].astype(str) < table["class_to"].astype(str)] if len(table) else table
+    directions = list(dict.fromkeys(own["direction"]))
+    with figure(path, 4.8 * max(len(directions), 1), 4) as drawn:
+        panels = drawn.subplots(1, max(len(directions), 1), squeeze=False)[0]
+        if not directions:
+            panels[0].text(0.5, 0.5, "no class was given to the generator", ha="center", va="center")
+            panels[0].set_axis_off()
+        for axes, direction in zip(panels, directions, strict=False):
+            pairs = own[own["direction"] == direction].groupby(["class_from", "class_to"], sort=False)
+            own_colours = colours([f"{start} to {end}" for (start, end), _ in pairs])
+            for (start, end), rows in pairs:
+                colour = own_colours[f"{start} to {end}"]
+                axes.plot(rows["observed"], rows["change"], ".", color=colour, ms=4, label=f"{start} to {end}")
+                for _, row in rows.loc[rows["change"].abs().nlargest(LABELLED).index].iterrows():
+                    axes.annotate(str(row["name"]), (row["observed"], row["change"]), fontsize=6)
+            axes.axline((0, 0), slope=1, color=GREY, ls="--", lw=0.8)
+            axes.axhline(0, color=GREY, lw=0.5)
+            axes.set_xlabel("observed difference of the classes (sd)")
+            axes.set_ylabel("generated change of the same cells (sd)")
+            axes.set_title(_words(direction))
+            axes.legend(fontsize=7)
+
+
 def draw_gallery(
     rows: Sequence[Sequence[np.ndarray]], titles: Sequence[str], ranks: Sequence[float], path: Path
 ) -> None:

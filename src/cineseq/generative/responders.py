@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -12,7 +11,6 @@ import pandas as pd
 from scipy.stats import t as student
 
 from cineseq.crossmodal.decompose import explained_genes
-from cineseq.errors import UserError
 from cineseq.expression.normalise import expression_of
 from cineseq.generative.share_tables import FOUND
 from cineseq.generative.shares import SharesOptions
@@ -29,10 +27,6 @@ FEWEST_REPLICATES = 3
 FIELDS_ARE_NOT_SAMPLES = (
     "replicates are fields: that the difference holds in other samples cannot be claimed, because what is common to "
     "the fields of a sample counts as a difference between classes"
-)
-MODELS_OWN = (
-    "Counterfactuals are the model's: what it generates for the same cell under another class. They are no "
-    "measurement, and no evidence of what a change of class would cause."
 )
 MOST_NAMED = 10
 
@@ -211,59 +205,6 @@ def _visible(table: pd.DataFrame, shares: pd.DataFrame | None) -> np.ndarray:
     genes = table["kind"] == "gene"
     found[genes] = table.loc[genes, "name"].map(by_gene).astype("boolean")
     return found.array
-
-
-Generate = Callable[[np.ndarray], np.ndarray]
-"""Function of the class of each cell, shape (cells,), to samples, shape (cells, samples, targets)."""
-
-
-def counterfactuals(
-    generate: Generate, classes: np.ndarray, units: np.ndarray, names: list[str], *, to: str
-) -> pd.DataFrame:
-    """Generate the same cells under another class, and return the mean change of each target.
-
-    Parameters
-    ----------
-    generate
-        Draws samples of all cells under given classes, with the same random numbers at each call.
-    classes
-        Class of each cell, shape (cells,).
-    units
-        Replicate of each cell, shape (cells,), over which intervals are.
-    names
-        Names of the targets.
-    to
-        The class under which all other cells are generated again.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``class_from``, ``class_to``, ``name``, ``change``, ``low``, ``high``, ``cells`` and ``note``, which says that
-        the change is the model's.
-
-    Raises
-    ------
-    UserError
-        When no cell is of that class, or all are.
-    """
-    if to not in set(classes) or (classes == to).all():
-        some = sorted(set(map(str, classes)))
-        msg = f"counterfactuals: no cell changes to class '{to}'; name one of {some} that some cells have and some not."
-        raise UserError(msg)
-    own = generate(classes).mean(axis=1)
-    other = generate(np.full(len(classes), to, dtype=classes.dtype)).mean(axis=1)
-    tables = []
-    for start in sorted(set(map(str, classes)) - {to}):
-        rows = classes == start
-        change = pd.DataFrame(other[rows] - own[rows]).groupby(units[rows]).mean().to_numpy()
-        half = np.full(len(names), np.nan)
-        if len(change) >= FEWEST_REPLICATES:
-            quantile = student.ppf((1 + CONFIDENCE) / 2, len(change) - 1)
-            half = quantile * change.std(axis=0, ddof=1) / np.sqrt(len(change))
-        mean = change.mean(axis=0)
-        ends = {"low": mean - half, "high": mean + half, "cells": int(rows.sum()), "note": MODELS_OWN}
-        tables.append(pd.DataFrame({"class_from": start, "class_to": to, "name": names, "change": mean} | ends))
-    return pd.concat(tables, ignore_index=True)
 
 
 def report(found: Responders) -> dict[str, Any]:

@@ -14,6 +14,9 @@ import cineseq
 from cineseq.config.prediction import Folds
 from cineseq.errors import UserError
 from cineseq.expression.normalise import Expression, expression_of
+from cineseq.generative.conditions import known_facts
+from cineseq.generative.counterfactuals import ROWS as COUNTERFACTUAL_ROWS
+from cineseq.generative.counterfactuals import counterfactual_rows
 from cineseq.generative.direction import Direction, Modality, final_model, held_out
 from cineseq.generative.means import AVERAGE, MEAN, Learning
 from cineseq.generative.model import DIRECTIONS, FORMAT, GenerativeModel
@@ -73,6 +76,9 @@ class GenerateOptions:
         Fewest cells for which a generator is learned.
     min_flow
         Fewest cells for which flow matching is tried; None: never.
+    conditions
+        Columns of cells, such as class, drug or time, that are given beside the other modality. If the class column is
+        among them, cells are also generated under other classes.
     latents
         A representation of expression that was learned elsewhere, one row per cell of the data, indexed by
         ``track_id``; None: principal components learned in the training cells.
@@ -88,6 +94,7 @@ class GenerateOptions:
     class_column: str = "condition"
     min_pairs: int = FEWEST_PAIRS
     min_flow: int | None = 1000
+    conditions: tuple[str, ...] = ()
     latents: pd.DataFrame | None = None
     latents_name: str = ""
 
@@ -123,6 +130,11 @@ class Generated:
     latents
         Real and generated latents of one fold on its axes: ``direction``, ``track_id``, ``source`` (``real``,
         ``generated``), ``class``, ``latent_0``, ``latent_1``, ...
+    counterfactuals
+        One row per direction, own class, other class and gene or feature: mean ``change`` in
+        standard deviations; without rows where the class is not given.
+    changed
+        Class column under whose other values cells were generated; None where it is not given.
     models
         Model of each direction, learned in all cells; empty where there are too few.
     notes
@@ -137,8 +149,10 @@ class Generated:
     genes: pd.DataFrame
     neighbours: pd.DataFrame
     latents: pd.DataFrame
+    counterfactuals: pd.DataFrame
     models: dict[str, GenerativeModel]
     notes: tuple[str, ...]
+    changed: str | None = None
 
 
 def generate_study(data: PairedData, options: GenerateOptions) -> Generated:
@@ -173,8 +187,18 @@ def generate_study(data: PairedData, options: GenerateOptions) -> Generated:
             "elsewhere: whether these cells were among its training cells is not known, and held-out numbers hold only "
             "if they were not."
         )
+    facts = known_facts(data.obs, options.conditions, "generative.conditions")
+    if options.conditions:
+        notes.append(
+            f"{listed(options.conditions)} of each cell {'is' if len(options.conditions) == 1 else 'are'} given beside "
+            "the other modality, so that conditional means hold what they tell too; shares of variance do not."
+        )
+    changed = options.class_column if options.class_column in options.conditions else None
     judged = _judged_folds(plan)
-    directions = {name: Direction.of(name, sides, plan, classes, options.learning) for name in DIRECTIONS}
+    directions = {
+        name: Direction.of(name, sides, plan, classes, options.learning, facts=facts, changed=changed)
+        for name in DIRECTIONS
+    }
     # Every direction and fold; the folds that are judged also draw samples.
     flow = enough and options.min_flow is not None and len(data.obs) >= options.min_flow
     names = (*BASELINES, *([FLOW] if flow else []))
@@ -211,8 +235,10 @@ def generate_study(data: PairedData, options: GenerateOptions) -> Generated:
         gene_rows(parts[DIRECTIONS[0]], expression, classes),
         neighbour_rows(parts[DIRECTIONS[1]], data.obs.index.to_numpy(str)),
         latent_rows(parts, data.obs.index.to_numpy(str), classes),
+        counterfactual_rows({name: [part.changes for part in found] for name, found in parts.items()}),
         models,
         tuple(notes),
+        changed,
     )
 
 
@@ -316,6 +342,7 @@ def _card(
         "energy_score": clean(nested["energy_score"]),
         "representation": options.latents_name or "principal components",
         "class_column": options.class_column,
+        "conditions": listed(list(options.conditions)) if options.conditions else "none",
         "seed": options.seed,
         "learners": listed([*options.learning.learners, AVERAGE, MEAN]),
     }
@@ -334,6 +361,7 @@ def _not_estimable(reason: str) -> Generated:
         genes=blank(GENE_ROWS),
         neighbours=blank(NEIGHBOUR_ROWS),
         latents=blank(("direction", "track_id", "source", "class")),
+        counterfactuals=blank(COUNTERFACTUAL_ROWS),
         models={},
         notes=(reason,),
     )

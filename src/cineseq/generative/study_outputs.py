@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cineseq.files import replacing
-from cineseq.generative import responders, study, timecurve
+from cineseq.generative import counterfactuals, responders, study, timecurve
 from cineseq.generative.figures import common_map, draw_confusion, draw_coverage, draw_map
 from cineseq.generative.model import GenerativeModel, save
 from cineseq.generative.responders import Responders
@@ -66,8 +66,13 @@ def write_models(models: dict[str, GenerativeModel], folder: Path) -> None:
         temporary.write_text(json.dumps(cards, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
-def report_of(made: Generated, explained: Shares, curve: TimeCurve, apart: Responders) -> dict[str, Any]:
-    """Return the report of the step: sentences on generation, shares, time and classes, each said once, and numbers."""
+def report_of(
+    made: Generated, explained: Shares, curve: TimeCurve, apart: Responders, changed: pd.DataFrame
+) -> dict[str, Any]:
+    """Return the report of the step: sentences on generation, shares, time and classes, each said once, and numbers.
+
+    ``changed`` are the counterfactuals beside observed differences.
+    """
     generation = study.report(made)
     lines = [str(line) for line in generation["lines"]]
     lines += of_samplers(made.samplers)
@@ -77,7 +82,12 @@ def report_of(made: Generated, explained: Shares, curve: TimeCurve, apart: Respo
         shares = sentences(explained.summary, explained.targets, explained.calibration)
         lines += shares["lines"]
         numbers |= {f"shares.{name}": value for name, value in shares["numbers"].items()}
-    for name, said in (("time", timecurve.report(curve)), ("classes", responders.report(apart))):
+    parts = {
+        "time": timecurve.report(curve),
+        "classes": responders.report(apart),
+        "counterfactuals": counterfactuals.report(changed, made.changed),
+    }
+    for name, said in parts.items():
         lines += said["lines"]
         numbers |= {f"{name}.{key}": value for key, value in said["numbers"].items()}
     return {"lines": list(dict.fromkeys(lines)), "numbers": numbers}

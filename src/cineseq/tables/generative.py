@@ -242,6 +242,23 @@ TIME_GENES = Table(
     ),
 )
 
+COUNTERFACTUALS = Table(
+    "generative_counterfactuals",
+    "What the model changes in the same held-out cells under another class; no measurement",
+    ("direction", "class_from", "class_to", "name"),
+    (
+        _DIRECTION,
+        Column("class_from", "text", "Class of the cells"),
+        Column("class_to", "text", "Class under which they are generated"),
+        Column("name", "text", "Feature or gene"),
+        number("change", "Mean generated change, in standard deviations of the training cells"),
+        number("observed", "Observed difference between the classes by replicates, in standard deviations"),
+        Column("separates", "truth", "Whether the observed difference has a q-value of at most 0.05", missing=True),
+        count("cells", "Held-out cells of class_from"),
+        NOTE,
+    ),
+)
+
 CLASS_DIFFERENCES = Table(
     "generative_differences",
     "Shapes and genes that separate two classes of cells, by replicates",

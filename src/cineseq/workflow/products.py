@@ -281,6 +281,13 @@ PRODUCTS: tuple[Product, ...] = (
     Product("generative/models", "study", None, "generate", name="generative_models", is_folder=True),
     Product("generative/differences.tsv", "study", "generative.CLASS_DIFFERENCES", "generate", "generative",
             "Shapes and genes that separate classes, by replicates", ("p_value",), name="class_differences"),
+    Product("generative/counterfactuals.tsv", "study", "generative.COUNTERFACTUALS", "generate",
+            name="counterfactuals"),
+    Product("generative/counterfactuals.svg", "study", None, "generate", "generative",
+            "Change of the same cells generated under another class, beside observed differences",
+            name="counterfactual_figure",
+            caption="The model's, not measured: held-out cells with the same values of the other modality under "
+                    "another class. The dashed line is where the change is the whole observed difference."),
     Product("generative/shares.svg", "study", None, "generate", "generative",
             "Parts of the variance of each modality", name="shares_figure",
             caption="Shares of the variance within fields in held-out groups, with 95 % intervals; filled where found. "

@@ -9,8 +9,7 @@ from scipy import sparse
 from tests.unit.prediction.prediction_examples import Planted, simulate
 
 from cineseq.config.prediction import Crossmodal
-from cineseq.errors import UserError
-from cineseq.generative.responders import MODELS_OWN, counterfactuals, report, separate
+from cineseq.generative.responders import report, separate
 from cineseq.generative.shares import SharesOptions
 from cineseq.io.paired import PairedData
 
@@ -82,19 +81,3 @@ def test_genes_that_are_visible_in_shape_are_marked():
     told = report(found)
     assert told["numbers"]["resistant.responder.visible"] == 1
     assert "%) are visible in shape within fields" in told["lines"][-1]
-
-
-def test_counterfactuals_are_what_the_model_says_and_say_so():
-    classes, units = np.array(["a"] * 30 + ["b"] * 30, object), np.arange(60) % 6
-
-    def generate(labels: np.ndarray) -> np.ndarray:
-        noise = np.random.default_rng(1).normal(size=(60, 4, 2))
-        return noise + np.array([2.0, 0.0]) * (labels == "b")[:, None, None]
-
-    found = counterfactuals(generate, classes, units, ["x", "y"], to="b").set_index("name")
-    assert found.loc["x", "change"] == pytest.approx(2.0)
-    assert found.loc["y", "change"] == pytest.approx(0.0)
-    assert (found["cells"] == 30).all()
-    assert (found["note"] == MODELS_OWN).all()
-    with pytest.raises(UserError, match="no cell changes to class 'c'; name one of"):
-        counterfactuals(generate, classes, units, ["x", "y"], to="c")
