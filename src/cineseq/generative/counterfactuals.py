@@ -111,7 +111,8 @@ def report(table: pd.DataFrame, column: str | None) -> dict[str, Any]:
     if table.empty:
         why = f"no two classes of '{column}' could be compared by replicates"
         return {"lines": [f"Counterfactuals are not estimable: {why}."], "numbers": {}}
-    lines, numbers = [], {}
+    lines: list[str] = []
+    numbers: dict[str, float] = {}
     for (direction, start, end), rows in table.groupby(["direction", "class_from", "class_to"], sort=False):
         kind = "gene" if str(direction).endswith("expression") else "feature"
         apart = rows[rows["separates"].fillna(value=False).astype(bool)]
