@@ -100,14 +100,15 @@ class FoldGenes:
         Conditional means of test cells, shape (cells, kept).
     mean
         Means of training cells, shape (kept,).
-    counts
-        Generated counts of test cells, shape (cells, kept); None where there are none.
+    moments
+        Sums over test cells of the expected counts and squared counts that are generated, shape (2, kept); None where
+        there are no counts.
     """
 
     columns: np.ndarray
     expected: np.ndarray
     mean: np.ndarray
-    counts: np.ndarray | None
+    moments: np.ndarray | None
 
 
 @dataclass(frozen=True)
@@ -272,12 +273,8 @@ def _genes(
     """Return the genes of test cells, from the conditional mean of their latents."""
     part = own.target.parts[0]
     expected = part.inverse(mean)
-    counts = (
-        None
-        if data.target.counts is None
-        else _counts(data, train, own, seed).draw(expected, x, stream(seed, "counts"))
-    )
-    return FoldGenes(part.columns, expected.astype(np.float32), part.centre, counts)
+    moments = None if data.target.counts is None else _counts(data, train, own, seed).moments(expected, x)
+    return FoldGenes(part.columns, expected.astype(np.float32), part.centre, moments)
 
 
 def _counts(data: Direction, train: np.ndarray, own: Learned, seed: int) -> CountModel:

@@ -39,7 +39,7 @@ def scores_of(samples: np.ndarray, real: np.ndarray, condition: np.ndarray, unit
 def inner_scores(
     names: tuple[str, ...], residuals: Residuals, condition: np.ndarray, folds: int, seed: int
 ) -> dict[str, Scores]:
-    """Return the mean scores of samplers in inner folds of the training cells.
+    """Return the scores of samplers in inner folds of the training cells.
 
     A sampler learns the residuals of the other inner folds. All residuals are of cells that the mean was not learned
     in, so that neither has seen the cells that judge it.
@@ -55,20 +55,24 @@ def inner_scores(
     seed
         Seed of everything random.
     """
-    found: dict[str, list[Scores]] = {name: [] for name in names}
-    sizes: list[int] = []
+    drawn: dict[str, list[np.ndarray]] = {name: [] for name in names}
+    cells: list[np.ndarray] = []
     for number, (own, held) in enumerate(inner_splits(residuals.units, folds)):
-        mean, x = residuals.mean[held], residuals.x[held]
-        real = mean + residuals.values[held]
+        others = residuals.of(own)
         for name in names:
             of_fold = child_seed(seed, name, "inner", str(number))
-            sampler = fit_sampler(name, residuals.of(own), of_fold)
-            drawn = sampler.draw(mean, x, judge.SAMPLES, stream(of_fold, "draw"))
-            found[name].append(scores_of(drawn, real, condition[held], residuals.units[held], of_fold))
-        sizes.append(len(held))
-        if sum(sizes) >= ENOUGH:
+            sampler, rng = fit_sampler(name, others, of_fold), stream(of_fold, "draw")
+            drawn[name].append(sampler.draw(residuals.mean[held], residuals.x[held], judge.SAMPLES, rng))
+        cells.append(held)
+        if sum(map(len, cells)) >= ENOUGH:
             break
-    return {name: mean_scores(scores, sizes) for name, scores in found.items()}
+    # The cells of all these folds are judged together.
+    judged = np.concatenate(cells)
+    real, units = residuals.mean[judged] + residuals.values[judged], residuals.units[judged]
+    return {
+        name: scores_of(np.concatenate(parts, axis=1), real, condition[judged], units, child_seed(seed, "c2st"))
+        for name, parts in drawn.items()
+    }
 
 
 def mean_scores(scores: list[Scores], sizes: list[int]) -> Scores:
