@@ -11,7 +11,7 @@ from cineseq.generative import judge
 from cineseq.generative.counts import CountModel, fit_counts
 from cineseq.generative.means import Learning, MeanModel, fit_mean
 from cineseq.generative.model import DirectionModel, reach_of
-from cineseq.generative.representations import Blocks, fit, fit_blocks
+from cineseq.generative.representations import Blocks, Columns, fit, fit_blocks
 from cineseq.generative.sampler_choice import Scores, best_of, inner_scores, scores_of
 from cineseq.generative.samplers import SPREAD, Residuals, Sampler, fit_sampler
 from cineseq.prediction.crossval.folds import FoldPlan, inner_splits
@@ -29,7 +29,7 @@ class Modality:
     Attributes
     ----------
     blocks
-        Columns of each block, shape (cells, columns) each.
+        Columns of each block, shape (cells, columns) each; those of genes may be sparse.
     names
         Names of the columns of each block.
     components
@@ -41,7 +41,7 @@ class Modality:
         logarithms are normalised.
     """
 
-    blocks: tuple[np.ndarray, ...]
+    blocks: tuple[Columns, ...]
     names: tuple[tuple[str, ...], ...]
     components: int
     genes: bool = False
@@ -63,7 +63,7 @@ class Modality:
             return Blocks((part,), (1.0,))
         return fit_blocks(self.blocks, train, components=self.components)
 
-    def rows(self, cells: np.ndarray) -> list[np.ndarray]:
+    def rows(self, cells: np.ndarray) -> list[Columns]:
         """Return the blocks of some cells."""
         return [block[cells] for block in self.blocks]
 

@@ -55,24 +55,21 @@ def inner_scores(
     seed
         Seed of everything random.
     """
-    drawn: dict[str, list[np.ndarray]] = {name: [] for name in names}
-    cells: list[np.ndarray] = []
-    for number, (own, held) in enumerate(inner_splits(residuals.units, folds)):
-        others = residuals.of(own)
-        for name in names:
-            of_fold = child_seed(seed, name, "inner", str(number))
-            sampler, rng = fit_sampler(name, others, of_fold), stream(of_fold, "draw")
-            drawn[name].append(sampler.draw(residuals.mean[held], residuals.x[held], judge.SAMPLES, rng))
-        cells.append(held)
-        if sum(map(len, cells)) >= ENOUGH:
-            break
-    # The cells of all these folds are judged together.
-    judged = np.concatenate(cells)
+    splits = inner_splits(residuals.units, folds)
+    enough = int(np.searchsorted(np.cumsum([len(held) for _, held in splits]), ENOUGH)) + 1
+    # The held-out cells of these folds are judged together.
+    judged = np.concatenate([held for _, held in splits[:enough]])
     real, units = residuals.mean[judged] + residuals.values[judged], residuals.units[judged]
-    return {
-        name: scores_of(np.concatenate(parts, axis=1), real, condition[judged], units, child_seed(seed, "c2st"))
-        for name, parts in drawn.items()
-    }
+    found = {}
+    for name in names:
+        drawn = []
+        for number, (own, held) in enumerate(splits[:enough]):
+            of_fold = child_seed(seed, name, "inner", str(number))
+            sampler, rng = fit_sampler(name, residuals.of(own), of_fold), stream(of_fold, "draw")
+            drawn.append(sampler.draw(residuals.mean[held], residuals.x[held], judge.SAMPLES, rng))
+        samples = np.concatenate(drawn, axis=1)
+        found[name] = scores_of(samples, real, condition[judged], units, child_seed(seed, "c2st"))
+    return found
 
 
 def mean_scores(scores: list[Scores], sizes: list[int]) -> Scores:
