@@ -137,7 +137,7 @@ rule generate:
         "../envs/cineseq.yaml"
     threads: 2
     resources:
-        mem_mb=growing(6000),
+        mem_mb=memory(4000, per_mb=12),
         runtime=600,
     params:
         settings=settings(

@@ -14,7 +14,7 @@ from cineseq.generative.counterfactuals import changes_of
 from cineseq.generative.counts import CountModel, fit_counts
 from cineseq.generative.means import Learning, MeanModel, fit_mean
 from cineseq.generative.model import DirectionModel, reach_of
-from cineseq.generative.representations import Blocks, fit, fit_blocks
+from cineseq.generative.representations import Blocks, Columns, fit, fit_blocks
 from cineseq.generative.sampler_choice import Scores, best_of, inner_scores, scores_of
 from cineseq.generative.samplers import SPREAD, Residuals, Sampler, fit_sampler
 from cineseq.prediction.crossval.folds import FoldPlan, inner_splits
@@ -32,7 +32,7 @@ class Modality:
     Attributes
     ----------
     blocks
-        Columns of each block, shape (cells, columns) each.
+        Columns of each block, shape (cells, columns) each; those of genes may be sparse.
     names
         Names of the columns of each block.
     components
@@ -44,7 +44,7 @@ class Modality:
         logarithms are normalised.
     """
 
-    blocks: tuple[np.ndarray, ...]
+    blocks: tuple[Columns, ...]
     names: tuple[tuple[str, ...], ...]
     components: int
     genes: bool = False
@@ -66,7 +66,7 @@ class Modality:
             return Blocks((part,), (1.0,))
         return fit_blocks(self.blocks, train, components=self.components)
 
-    def rows(self, cells: np.ndarray) -> list[np.ndarray]:
+    def rows(self, cells: np.ndarray) -> list[Columns]:
         """Return the blocks of some cells."""
         return [block[cells] for block in self.blocks]
 
@@ -118,14 +118,15 @@ class FoldGenes:
         Conditional means of test cells, shape (cells, kept).
     mean
         Means of training cells, shape (kept,).
-    counts
-        Generated counts of test cells, shape (cells, kept); None where there are none.
+    moments
+        Sums over test cells of the expected counts and squared counts that are generated, shape (2, kept); None where
+        there are no counts.
     """
 
     columns: np.ndarray
     expected: np.ndarray
     mean: np.ndarray
-    counts: np.ndarray | None
+    moments: np.ndarray | None
 
 
 @dataclass(frozen=True)
@@ -312,12 +313,8 @@ def _genes(
     """Return the genes of test cells, from the conditional mean of their latents."""
     part = own.target.parts[0]
     expected = part.inverse(mean)
-    counts = (
-        None
-        if data.target.counts is None
-        else _counts(data, train, own, seed).draw(expected, x, stream(seed, "counts"))
-    )
-    return FoldGenes(part.columns, expected.astype(np.float32), part.centre, counts)
+    moments = None if data.target.counts is None else _counts(data, train, own, seed).moments(expected, x)
+    return FoldGenes(part.columns, expected.astype(np.float32), part.centre, moments)
 
 
 def _counts(data: Direction, train: np.ndarray, own: Learned, seed: int) -> CountModel:

@@ -39,7 +39,7 @@ def scores_of(samples: np.ndarray, real: np.ndarray, condition: np.ndarray, unit
 def inner_scores(
     names: tuple[str, ...], residuals: Residuals, condition: np.ndarray, folds: int, seed: int
 ) -> dict[str, Scores]:
-    """Return the mean scores of samplers in inner folds of the training cells.
+    """Return the scores of samplers in inner folds of the training cells.
 
     A sampler learns the residuals of the other inner folds. All residuals are of cells that the mean was not learned
     in, so that neither has seen the cells that judge it.
@@ -55,20 +55,21 @@ def inner_scores(
     seed
         Seed of everything random.
     """
-    found: dict[str, list[Scores]] = {name: [] for name in names}
-    sizes: list[int] = []
-    for number, (own, held) in enumerate(inner_splits(residuals.units, folds)):
-        mean, x = residuals.mean[held], residuals.x[held]
-        real = mean + residuals.values[held]
-        for name in names:
+    splits = inner_splits(residuals.units, folds)
+    enough = int(np.searchsorted(np.cumsum([len(held) for _, held in splits]), ENOUGH)) + 1
+    # The held-out cells of these folds are judged together.
+    judged = np.concatenate([held for _, held in splits[:enough]])
+    real, units = residuals.mean[judged] + residuals.values[judged], residuals.units[judged]
+    found = {}
+    for name in names:
+        drawn = []
+        for number, (own, held) in enumerate(splits[:enough]):
             of_fold = child_seed(seed, name, "inner", str(number))
-            sampler = fit_sampler(name, residuals.of(own), of_fold)
-            drawn = sampler.draw(mean, x, judge.SAMPLES, stream(of_fold, "draw"))
-            found[name].append(scores_of(drawn, real, condition[held], residuals.units[held], of_fold))
-        sizes.append(len(held))
-        if sum(sizes) >= ENOUGH:
-            break
-    return {name: mean_scores(scores, sizes) for name, scores in found.items()}
+            sampler, rng = fit_sampler(name, residuals.of(own), of_fold), stream(of_fold, "draw")
+            drawn.append(sampler.draw(residuals.mean[held], residuals.x[held], judge.SAMPLES, rng))
+        samples = np.concatenate(drawn, axis=1)
+        found[name] = scores_of(samples, real, condition[judged], units, child_seed(seed, "c2st"))
+    return found
 
 
 def mean_scores(scores: list[Scores], sizes: list[int]) -> Scores:

@@ -290,7 +290,7 @@ def _sides(data: PairedData, options: GenerateOptions) -> tuple[dict[str, Modali
     countable = expression.kind == "counts" and expression.normalisation == "median"
     totals = np.asarray(expression.counts.sum(axis=1)).ravel()
     genes = Modality(
-        (expression.log[:, kept].toarray(),),
+        (expression.log[:, kept],),
         (tuple(expression.genes[kept].astype(str)),),
         options.components,
         genes=True,

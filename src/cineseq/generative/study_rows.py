@@ -166,17 +166,18 @@ def gene_rows(parts: list[JudgedFold], expression: Expression | None, classes: n
         kept = np.intersect1d(kept, other.columns)
     real = np.asarray(expression.log[:, kept].toarray(), dtype=np.float64)
     predicted, baseline = np.zeros_like(real), np.zeros_like(real)
-    drawn, rows = [], []
+    moments, rows = [], []
     for part, genes in zip(parts, of_genes, strict=True):
         at = np.searchsorted(genes.columns, kept)
         predicted[part.test], baseline[part.test] = genes.expected[:, at], genes.mean[at]
-        if genes.counts is not None:
-            drawn.append(genes.counts[:, at])
+        if genes.moments is not None:
+            moments.append(genes.moments[:, at])
             rows.append(part.test)
     ratio = np.full(len(kept), np.nan)
-    if drawn:
+    if moments:
         measured = expression.counts[np.concatenate(rows)][:, kept].toarray().var(axis=0)
-        ratio = np.where(measured > 0, np.vstack(drawn).var(axis=0) / np.where(measured > 0, measured, 1), np.nan)
+        first, second = np.sum(moments, axis=0) / sum(map(len, rows))
+        ratio = np.where(measured > 0, (second - first**2) / np.where(measured > 0, measured, 1), np.nan)
     found = {
         "gene": expression.genes[kept].astype(str),
         "r2": np.asarray(r2(real - predicted, real - baseline)),

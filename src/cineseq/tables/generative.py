@@ -110,7 +110,7 @@ GENERATED_GENES = Table(
         GENE,
         number("r2", "Held-out R² of the conditional mean"),
         number("pearson_within_class", "Pearson correlation with the conditional mean within class"),
-        number("variance_ratio", "Variance of generated over that of measured counts"),
+        number("variance_ratio", "Variance of counts of the model over that of measured ones in held-out cells"),
     ),
 )
 
