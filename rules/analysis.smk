@@ -124,6 +124,7 @@ rule generate:
         paired="<results>/study/paired.h5ad",
         clusters=if_there(STUDY.has_counts, "<results>/clusters/cells.parquet"),
         objects=of_fields("objects.parquet", STUDY.start == "images"),
+        crops=of_fields("crops.npz", STUDY.shows_generated),
     output:
         **outputs_of("generate"),
         report="<results>/reports/generate.json",

@@ -128,9 +128,9 @@ class JudgedFold:
         Learner of each latent.
     genes
         What is expected of genes; None where the target is not genes.
-    scores, judged, predicted, samples, neighbours
-        By sampler: scores, measures by name and source, predicted classes by source, one sample, and the nearest real
-        test cells with their distances. Empty in folds that are not judged.
+    scores, judged, predicted, samples
+        By sampler: scores, measures by name and source, predicted classes by source, and one sample. Empty in folds
+        that are not judged.
     ranks
         Pair-match rank of each cell, by the conditional mean.
     """
@@ -146,7 +146,6 @@ class JudgedFold:
     judged: dict[str, dict[tuple[str, str], float]]
     predicted: dict[str, dict[str, np.ndarray]]
     samples: dict[str, np.ndarray]
-    neighbours: dict[str, tuple[np.ndarray, np.ndarray]]
     ranks: np.ndarray
 
 
@@ -162,7 +161,7 @@ class Learned:
     residuals: Residuals
 
 
-def _fit(data: Direction, train: np.ndarray, seed: int) -> Learned:
+def learn(data: Direction, train: np.ndarray, seed: int) -> Learned:
     """Learn representations and the conditional mean in training cells."""
     source, target = data.source.learned(train, data.learning), data.target.learned(train, data.learning)
     x, y = source.standardised(data.source.rows(train)), target.transform(data.target.rows(train))
@@ -202,7 +201,7 @@ def held_out(data: Direction, fold: int, samplers: tuple[str, ...], seed: int) -
         Seed of everything random.
     """
     train, test = data.plan.splits()[fold]
-    own = _fit(data, train, seed)
+    own = learn(data, train, seed)
     x, real = own.source.standardised(data.source.rows(test)), own.target.transform(data.target.rows(test))
     guesses = own.mean.by_learner(x)
     mean = own.mean.choose(guesses, len(test))
@@ -220,7 +219,6 @@ def held_out(data: Direction, fold: int, samplers: tuple[str, ...], seed: int) -
         judged={},
         predicted={},
         samples={},
-        neighbours={},
         ranks=judge.pair_match_ranks(real, mean),
     )
     condition = own.source.transform(data.source.rows(test))
@@ -234,7 +232,6 @@ def held_out(data: Direction, fold: int, samplers: tuple[str, ...], seed: int) -
             "coverage_95": judge.coverage(real, drawn, 0.95),
         }
         found.samples[name] = drawn[0]
-        found.neighbours[name] = judge.nearest(drawn[0], real)
         found.judged[name], found.predicted[name] = _judged(data.classes[train].astype(str), own, found, name, seed)
     return found
 
@@ -242,7 +239,7 @@ def held_out(data: Direction, fold: int, samplers: tuple[str, ...], seed: int) -
 def final_model(data: Direction, sampler: str, seed: int) -> DirectionModel:
     """Learn one direction in all cells, with the sampler that held-out cells have chosen."""
     cells = np.arange(len(data.classes))
-    own = _fit(data, cells, seed)
+    own = learn(data, cells, seed)
     made: Sampler = fit_sampler(sampler, own.residuals, child_seed(seed, sampler))
     counts = _counts(data, cells, own, seed) if data.target.counts is not None else None
     if counts is not None:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from cineseq.generative.share_tables import FOUND, TOTAL
 from cineseq.plotting import BLUE, DARK_GREY, GREEN, GREY, ORANGE, SKY, VERMILION, colours, figure
-from cineseq.text import number, percent
+from cineseq.text import percent
 
 LABELLED = 8
+PANELS_ACROSS = 2
 PARTS = {
     "size": ("size alone", SKY),
     "cycle": ("cell cycle alone", SKY),
@@ -31,15 +32,21 @@ KINDS = {"generated": VERMILION, "real": GREY}
 def draw_shares(summary: pd.DataFrame, path: Path) -> None:
     """Draw the share of each part of the variance, one panel a direction, within fields and between samples."""
     directions = list(dict.fromkeys(summary["direction"]))
-    with figure(path, 5.2 * max(len(directions), 1), 4.2) as drawn:
-        panels = drawn.subplots(1, max(len(directions), 1), squeeze=False)[0]
+    lines = max(-(-len(directions) // PANELS_ACROSS), 1)
+    with figure(path, 9.2, 3.1 * lines + 0.7) as drawn:
+        grid = drawn.subplots(lines, PANELS_ACROSS, squeeze=False)
+        panels, legend = grid.ravel(), {}
+        for axes in panels[len(directions) :]:
+            axes.set_axis_off()
         for axes, direction in zip(panels, directions, strict=False):
             rows = summary[(summary["direction"] == direction) & (summary["target"] == TOTAL)]
-            _bars(axes, rows)
+            legend |= _bars(axes, rows)
             axes.set_title(_words(direction))
+        drawn.legend(legend.values(), legend.keys(), fontsize=8, loc="outside lower center", ncols=2)
 
 
-def _bars(axes: Axes, rows: pd.DataFrame) -> None:
+def _bars(axes: Axes, rows: pd.DataFrame) -> dict[str, Artist]:
+    """Draw the parts of one direction, and return what its marks mean."""
     within = rows[rows["estimand"] == "within"].set_index("part")
     between = rows[rows["estimand"] == "between"].set_index("part")
     parts = [part for part in PARTS if part in within.index]
@@ -62,10 +69,10 @@ def _bars(axes: Axes, rows: pd.DataFrame) -> None:
     axes.axvline(0, color="black", lw=0.6)
     axes.set_yticks(heights, [PARTS[part][0] for part in parts])
     axes.set_ylim(-0.6, len(parts) - 0.4)
-    axes.set_xlabel("share of the variance within fields, held-out groups")
-    handles, _ = axes.get_legend_handles_labels()
-    handles.append(Patch(facecolor="white", edgecolor=BLUE, label="white: none found"))
-    axes.legend(handles=handles, fontsize=7, loc="upper center", bbox_to_anchor=(0.4, -0.16), ncols=2)
+    axes.set_xlabel("share of the variance, held-out groups")
+    handles, labels = axes.get_legend_handles_labels()
+    none = {"white: none found": Patch(facecolor="white", edgecolor=BLUE)}
+    return dict(zip(labels, handles, strict=True)) | none
 
 
 def draw_ranked(targets: pd.DataFrame, direction: str, path: Path) -> None:
@@ -217,38 +224,6 @@ def draw_coverage(samplers: pd.DataFrame, path: Path) -> None:
             axes.set_title(_words(direction))
             axes.legend(fontsize=7)
         panels[0].set_ylabel("held-out values inside")
-
-
-def draw_gallery(
-    rows: Sequence[Sequence[np.ndarray]], titles: Sequence[str], ranks: Sequence[float], path: Path
-) -> None:
-    """Draw crops of cells beside the real held-out cells that are nearest to what was generated from their expression.
-
-    Parameters
-    ----------
-    rows
-        Crops of each cell: its own, then those of its nearest cells, each of shape (height, width).
-    titles
-        Name of each cell.
-    ranks
-        Pair-match rank of each cell: 0 where what was generated is nearest to the cell itself, .5 by chance.
-    path
-        The figure.
-    """
-    wide = max((len(row) for row in rows), default=1)
-    with figure(path, 1.3 * wide + 1.2, 1.35 * max(len(rows), 1) + 0.4) as drawn:
-        panels = drawn.subplots(max(len(rows), 1), wide, squeeze=False)
-        for axes in panels.flat:
-            axes.set_axis_off()
-        for line, (row, title, rank) in enumerate(zip(rows, titles, ranks, strict=True)):
-            for column, crop in enumerate(row):
-                panels[line, column].imshow(crop, cmap="gray", interpolation="nearest")
-            label = f"{title}\nrank {number(rank)}"
-            panels[line, 0].text(
-                -0.1, 0.5, label, transform=panels[line, 0].transAxes, ha="right", va="center", fontsize=6
-            )
-        for column, axes in enumerate(panels[0]):
-            axes.set_title("the cell" if column == 0 else f"nearest {column}", fontsize=8)
 
 
 def _words(direction: str) -> str:

@@ -14,9 +14,12 @@ import cineseq
 from cineseq.config.prediction import Folds
 from cineseq.errors import UserError
 from cineseq.expression.normalise import Expression, expression_of
-from cineseq.generative.direction import Direction, Modality, final_model, held_out
+from cineseq.features.stored_crops import StoredCrops
+from cineseq.generative.decoded import Decoded, Pixels, decode_study
+from cineseq.generative.direction import Direction, JudgedFold, Modality, final_model, held_out
 from cineseq.generative.means import AVERAGE, MEAN, Learning
 from cineseq.generative.model import DIRECTIONS, FORMAT, GenerativeModel
+from cineseq.generative.pictures import MATCH_ROWS, NEIGHBOUR_ROWS, Places, match_rows, match_table, neighbour_rows
 from cineseq.generative.samplers import BASELINES, FLOW
 from cineseq.generative.study_rows import (
     CONFUSION_ROWS,
@@ -24,7 +27,6 @@ from cineseq.generative.study_rows import (
     GENE_ROWS,
     JUDGED_ROWS,
     LEARNER_ROWS,
-    NEIGHBOUR_ROWS,
     SAMPLER_ROWS,
     confusion_rows,
     direction_row,
@@ -32,7 +34,6 @@ from cineseq.generative.study_rows import (
     judged_rows,
     latent_rows,
     learner_rows,
-    neighbour_rows,
     sampler_rows,
 )
 from cineseq.io.paired import PairedData
@@ -76,6 +77,12 @@ class GenerateOptions:
         ``track_id``; None: principal components learned in the training cells.
     latents_name
         Its name, such as ``X_scVI``.
+    crops
+        Crops of the cells, for pictures; None without images.
+    decoder
+        Whether crops are decoded from latents of morphology.
+    axis_gene
+        Gene along which they are; None: see :func:`cineseq.generative.decoded.decode_study`.
     """
 
     folds: Folds
@@ -88,6 +95,9 @@ class GenerateOptions:
     min_flow: int | None = 1000
     latents: pd.DataFrame | None = None
     latents_name: str = ""
+    crops: StoredCrops | None = None
+    decoder: bool = False
+    axis_gene: str | None = None
 
 
 @dataclass(frozen=True)
@@ -115,11 +125,15 @@ class Generated:
         One row per gene: ``gene``, ``r2``, ``pearson_within_class``, ``variance_ratio`` (of generated to measured
         counts; missing without counts).
     neighbours
-        One row per judged cell: ``neighbour`` is the real held-out cell whose morphology is nearest to what was
-        generated from the cell's expression, ``pair_match_rank`` 0 to 1 (.5 is chance).
+        One row per judged cell: real held-out cells that show what was generated from its expression, and its
+        ``pair_match_rank`` within its field, see :func:`cineseq.generative.pictures.neighbour_rows`.
+    matches
+        One row per direction and source (``mean``, ``generated``): median pair-match rank with its null.
     latents
         Real and generated latents of one fold on its axes: ``direction``, ``track_id``, ``source`` (``real``,
         ``generated``), ``class``, ``latent_0``, ``latent_1``, ...
+    decoded
+        Decoded crops; None where they were not wanted, or there are none.
     models
         Model of each direction, learned in all cells; empty where there are too few.
     notes
@@ -133,7 +147,9 @@ class Generated:
     confusion: pd.DataFrame
     genes: pd.DataFrame
     neighbours: pd.DataFrame
+    matches: pd.DataFrame
     latents: pd.DataFrame
+    decoded: Decoded | None
     models: dict[str, GenerativeModel]
     notes: tuple[str, ...]
 
@@ -152,6 +168,7 @@ def generate_study(data: PairedData, options: GenerateOptions) -> Generated:
     data = data.subset(seen)
     try:
         sides, expression = _sides(data, options)
+        _check_gene(options.axis_gene, expression)
         plan = plan_folds(data.obs, options.folds)
     except NotEstimableError as reason:
         logger.warning("Not estimable: %s.", reason)
@@ -187,6 +204,10 @@ def generate_study(data: PairedData, options: GenerateOptions) -> Generated:
     samplers = sampler_rows(parts, enough=enough)
     chosen = {row["direction"]: str(row["sampler"]) for row in samplers if row["chosen"]}
     rows = [direction_row(name, found, plan, chosen.get(name)) for name, found in parts.items()]
+    places, backward = Places.of(data.obs, classes), DIRECTIONS[1]
+    pairs = [
+        row for name in DIRECTIONS for row in match_rows(name, parts[name], chosen.get(name), places, options.seed)
+    ]
     models = {}
     if enough:
         finals = (
@@ -206,8 +227,10 @@ def generate_study(data: PairedData, options: GenerateOptions) -> Generated:
         judged_rows(parts, chosen, classes),
         confusion_rows(parts, chosen),
         gene_rows(parts[DIRECTIONS[0]], chosen.get(DIRECTIONS[0]), expression, classes),
-        neighbour_rows(parts[DIRECTIONS[1]], chosen.get(DIRECTIONS[1]), data.obs.index.to_numpy(str)),
+        neighbour_rows(parts[backward], chosen.get(backward), places, options.seed),
+        match_table(pairs),
         latent_rows(parts, chosen, data.obs.index.to_numpy(str), classes),
+        _decoded(directions[backward], parts[backward], places.names, options),
         models,
         tuple(notes),
     )
@@ -230,6 +253,16 @@ def report(found: Generated) -> dict[str, Any]:
         keys = ("c2st", "energy_score", "coverage_80", "coverage_95")
         numbers |= {f"{row['direction']}.{row['sampler']}.{key}": clean(row[key]) for key in keys}
     return {"lines": lines, "numbers": numbers}
+
+
+def _decoded(
+    direction: Direction, parts: list[JudgedFold], names: np.ndarray, options: GenerateOptions
+) -> Decoded | None:
+    """Return decoded crops where they are wanted and there are crops."""
+    if not options.decoder or options.crops is None or not len(options.crops.track_id):
+        return None
+    pixels = Pixels.of(options.crops, names)
+    return decode_study(direction, parts, pixels, gene=options.axis_gene, seed=options.seed, threads=options.threads)
 
 
 def _sides(data: PairedData, options: GenerateOptions) -> tuple[dict[str, Modality], Expression | None]:
@@ -272,6 +305,16 @@ def _sides(data: PairedData, options: GenerateOptions) -> tuple[dict[str, Modali
     return {"morphology": morphology, "expression": genes}, expression.columns(
         np.isin(range(len(expression.genes)), kept)
     )
+
+
+def _check_gene(gene: str | None, expression: Expression | None) -> None:
+    """Raise a :class:`~cineseq.errors.UserError` where the gene of the pictures is none of the counts."""
+    if gene is not None and expression is not None and gene not in expression.genes:
+        msg = (
+            f"generative.axis_gene: '{gene}' is not a gene that is expressed in enough of the paired cells; name one "
+            f"such as '{expression.genes[0]}', or null."
+        )
+        raise UserError(msg)
 
 
 def _external(data: PairedData, frame: pd.DataFrame, name: str) -> Modality:
@@ -328,7 +371,9 @@ def _not_estimable(reason: str) -> Generated:
         confusion=blank(CONFUSION_ROWS),
         genes=blank(GENE_ROWS),
         neighbours=blank(NEIGHBOUR_ROWS),
+        matches=blank(MATCH_ROWS),
         latents=blank(("direction", "track_id", "source", "class")),
+        decoded=None,
         models={},
         notes=(reason,),
     )
