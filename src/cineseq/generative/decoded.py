@@ -19,7 +19,7 @@ from cineseq.text import count, percent
 
 SOURCES = ("mean_crop", "nearest_crop", "decoder", "decoder_of_expression")
 ERROR_ROWS = ("source", "n", "squared_error", "share", "low", "high", "note")
-LEVELS = (0.05, 0.275, 0.5, 0.725, 0.95)
+LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 """Quantiles of a gene in the training cells at which it is shown."""
 MOST_DECODED = 1000
 """More test cells of a fold than this are not decoded, which bounds the memory."""

@@ -30,8 +30,8 @@ DECODED_HEADINGS = (
 )
 NO_IMAGES = "There are no images of these cells, so that no pictures of them are shown."
 NOTHING = "Nothing was generated, so that there is no picture of it."
-TILE = 1.15
-"""Width of a crop in the figure, in inches."""
+TILE, WIDE, LABEL = 1.15, 9.2, 1.3
+"""Largest width of one channel of a crop, and width of the figure and of its labels, in inches."""
 GAP = 2
 """Pixels between channels."""
 GREYS = 255
@@ -102,15 +102,15 @@ def draw_gene_axis(found: Decoded | None, channels: tuple[str, ...], path: Path)
         return
     change = fold.axis - fold.axis[:1]
     largest = max(float(np.abs(change).max()), 1e-6)
-    tiles = [[_tile(crop) for crop in fold.axis], [_tile(0.5 + 0.5 * crop / largest, 0.5) for crop in change]]
-    headings = [f"{fold.gene}\nat its {percent(level)} quantile" for level in LEVELS]
+    tiles = [[_tile(crop) for crop in fold.axis], [_tile(0.5 + 0.5 * crop / largest) for crop in change]]
+    headings = [f"{fold.gene}\n{percent(level, 0)} quantile" for level in LEVELS]
     change_label = f"change from\nthe first,\ngrey ± {number(largest, 3)}"
     _draw_tiles(tiles, headings, ["decoded", change_label], channels, path)
 
 
-def _tile(crop: np.ndarray, between: float = 1.0) -> np.ndarray:
+def _tile(crop: np.ndarray) -> np.ndarray:
     """Return the channels of a crop side by side, shape (channels, side, side) to (side, width)."""
-    gap = np.full((crop.shape[1], GAP), between)
+    gap = np.ones((crop.shape[1], GAP))
     parts = [part for plane in crop for part in (plane, gap)][:-1]
     return np.concatenate(parts, axis=1)
 
@@ -123,8 +123,9 @@ def _draw_tiles(
     path: Path,
 ) -> None:
     """Draw rows of crops under their headings, with labels at the left."""
-    wide = TILE * max(len(channels), 1)
-    with figure(path, wide * len(headings) + 1.3, (TILE + 0.12) * len(tiles) + 0.8) as drawn:
+    across = len(headings) * max(len(channels), 1)
+    side = min(TILE, (WIDE - LABEL) / across)
+    with figure(path, side * across + LABEL, (side + 0.12) * len(tiles) + 0.8) as drawn:
         panels = drawn.subplots(len(tiles), len(headings), squeeze=False)
         for row, (own, label) in enumerate(zip(tiles, labels, strict=True)):
             for axes, tile in zip(panels[row], own, strict=True):

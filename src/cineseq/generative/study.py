@@ -245,8 +245,7 @@ def report(found: Generated) -> dict[str, Any]:
         lines.append(
             f"{name.replace('_', ' ')}: {percent(row['r2'])} {interval(row['r2_low'], row['r2_high'], percent)} of the "
             f"variance of {count(row['latents'], 'latent')} in held-out groups by the conditional mean "
-            f"({percent(row['r2_within_class'])} within class, {percent(row['r2_class'])} by the class mean alone); "
-            + (f"samples are by {row['sampler']}." if isinstance(row["sampler"], str) else "no samples.")
+            f"({percent(row['r2_within_class'])} within class, {percent(row['r2_class'])} by the class mean alone)."
         )
         numbers |= {f"{name}.{key}": clean(row[key]) for key in ("n", "r2", "r2_low", "r2_high", "r2_within_class")}
     for row in found.samplers.to_dict("records"):

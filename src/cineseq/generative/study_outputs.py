@@ -100,13 +100,13 @@ def report_of(
     generation = study.report(made)
     lines = [str(line) for line in generation["lines"]]
     lines += of_samplers(made.samplers)
-    lines += of_pictures(made, with_images=with_images)
     numbers = {f"generated.{name}": value for name, value in generation["numbers"].items()}
     lines += explained.notes
     if len(explained.summary):
         shares = sentences(explained.summary, explained.targets, explained.calibration)
         lines += shares["lines"]
         numbers |= {f"shares.{name}": value for name, value in shares["numbers"].items()}
+    lines += of_pictures(made, with_images=with_images)
     for name, said in (("time", timecurve.report(curve)), ("classes", responders.report(apart))):
         lines += said["lines"]
         numbers |= {f"{name}.{key}": value for key, value in said["numbers"].items()}

@@ -260,9 +260,10 @@ PRODUCTS: tuple[Product, ...] = (
     Product("generative/samplers.tsv", "study", "generative.GENERATED_SAMPLERS", "generate", "generative",
             "Samplers: flow matching where it was tried, and the baselines", name="generated_samplers"),
     Product("generative/judged.tsv", "study", "generative.GENERATED_JUDGED", "generate", "generative",
-            "Generated held-out cells beside class means, shuffled pairing and real cells", name="generated_judged"),
+            "Generated held-out cells beside class means, shuffled pairing and real cells", ("measure", "direction"),
+            name="generated_judged"),
     Product("generative/shares.tsv", "study", "generative.SHARES_SUMMARY", "generate", "generative",
-            "Shares of variance", name="shares"),
+            "Shares of variance", ("-level",), name="shares"),
     Product("generative/targets.tsv", "study", "generative.SHARES_TARGETS", "generate", "generative",
             "Genes and features by the share that the other modality explains", ("-linear",), name="share_targets"),
     Product("generative/time.tsv", "study", "generative.TIME_CURVE", "generate", "generative",
@@ -290,7 +291,8 @@ PRODUCTS: tuple[Product, ...] = (
     Product("generative/shares.svg", "study", None, "generate", "generative",
             "Parts of the variance of each modality", name="shares_figure",
             caption="Shares of the variance within fields in held-out groups, with 95 % intervals; filled where found. "
-                    "Parts overlap and do not add up, and the directions are different quantities."),
+                    "Diamonds are shares of the means of samples, descriptive where samples are few. Parts overlap "
+                    "and do not add up, and the directions are different quantities."),
     Product("generative/genes.svg", "study", None, "generate", "generative",
             "Genes by the share that shape explains, with noise ceiling and shuffled pairing", name="ranked_figure",
             caption="Share of each gene's variance within fields that a linear model of shape explains in held-out "
