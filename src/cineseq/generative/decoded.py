@@ -15,7 +15,7 @@ from cineseq.generative.direction import Direction, JudgedFold, learn
 from cineseq.prediction.crossval.out_of_fold import workers
 from cineseq.statistics.metrics import r2_interval
 from cineseq.statistics.streams import child_seed, stream
-from cineseq.text import count, percent
+from cineseq.text import count, interval, percent
 
 SOURCES = ("mean_crop", "nearest_crop", "decoder", "decoder_of_expression")
 ERROR_ROWS = ("source", "n", "squared_error", "share", "low", "high", "note")
@@ -230,13 +230,16 @@ def _errors(folds: tuple[DecodedFold, ...], units: np.ndarray) -> pd.DataFrame:
 
 
 def _notes(errors: pd.DataFrame, folds: tuple[DecodedFold, ...], gene: str | None) -> tuple[str, ...]:
-    share = errors.set_index("source")["share"]
+    said = {
+        row["source"]: f"{percent(row['share'])} {interval(row['low'], row['high'], percent)}"
+        for row in errors.to_dict("records")
+    }
     cells = count(errors["n"].iloc[0], "held-out cell")
     notes = [
         f"Decoded pictures are the decoder's, not cells: of the squared error of the mean crop of {cells}, the decoder "
-        f"removes {percent(share['decoder'])} from a cell's own morphology and "
-        f"{percent(share['decoder_of_expression'])} from what its expression predicts; the crop of the nearest "
-        f"training cell removes {percent(share['nearest_crop'])}. It learned in the training cells of each fold."
+        f"removes {said['decoder']} from a cell's own morphology and "
+        f"{said['decoder_of_expression']} from what its expression predicts; the crop of the nearest "
+        f"training cell removes {said['nearest_crop']}. It learned in the training cells of each fold."
     ]
     of_gene = next((fold for fold in folds if fold.gene), None)
     if of_gene is None:
