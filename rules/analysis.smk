@@ -125,6 +125,7 @@ rule generate:
         clusters=if_there(STUDY.has_counts, "<results>/clusters/cells.parquet"),
         objects=of_fields("objects.parquet", STUDY.start == "images"),
         supplied=[str(path) for path in STUDY.config.generative.files if path.exists()],
+        crops=of_fields("crops.npz", STUDY.shows_generated),
     output:
         **outputs_of("generate"),
         report="<results>/reports/generate.json",

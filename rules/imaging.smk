@@ -173,7 +173,7 @@ rule draw_field:
         mem_mb=growing(1500),
         runtime=60,
     params:
-        settings=field_settings("channels", "segment", "curation"),
+        settings=field_settings("channels", "segment", "features", "embed", "curation"),
         _code=code("draw_field.py", "curation/templates"),
     script:
         "../scripts/draw_field.py"

@@ -54,6 +54,20 @@ class Generative(Section):
     gene_sets: Path | None = Field(
         None, description="GMT file of gene sets whose shares are added up; null: those of the cell cycle only."
     )
+    gallery_cells: int = Field(
+        6, ge=1, le=50, description="Held-out cells in the galleries, at even steps from the best to the worst match."
+    )
+    decoder: bool = Field(
+        default=True,
+        description="Learn to decode crops of cells from their morphology in the training cells of each fold, and show "
+        "decoded held-out cells and crops along a gene; needs images.",
+    )
+    axis_gene: str | None = Field(
+        None,
+        min_length=1,
+        description="Gene along whose quantiles crops are decoded; null: the one whose axis moves the predicted "
+        "morphology of training cells most.",
+    )
 
     @property
     def files(self) -> list[Path]:

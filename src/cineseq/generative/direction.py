@@ -149,9 +149,9 @@ class JudgedFold:
         What is expected of genes; None where the target is not genes.
     sampler
         The sampler that inner folds of the training cells choose; empty in folds that are not judged.
-    inner, scores, judged, predicted, samples, neighbours
+    inner, scores, judged, predicted, samples
         By sampler: scores in the inner folds and of the test cells, measures by name and source, predicted classes by
-        source, one sample, and the nearest real test cells with their distances. Empty in folds that are not judged.
+        source, and one sample. Empty in folds that are not judged.
     ranks
         Pair-match rank of each cell, by the conditional mean.
     changes
@@ -172,7 +172,6 @@ class JudgedFold:
     judged: dict[str, dict[tuple[str, str], float]]
     predicted: dict[str, dict[str, np.ndarray]]
     samples: dict[str, np.ndarray]
-    neighbours: dict[str, tuple[np.ndarray, np.ndarray]]
     ranks: np.ndarray
     changes: pd.DataFrame = field(default_factory=pd.DataFrame)
 
@@ -200,7 +199,7 @@ class Learned:
         return np.column_stack([latents, self.conditions.coded(data.facts.iloc[cells])])
 
 
-def _fit(data: Direction, train: np.ndarray, seed: int) -> Learned:
+def learn(data: Direction, train: np.ndarray, seed: int) -> Learned:
     """Learn representations and the conditional mean in training cells."""
     source, target = data.source.learned(train, data.learning), data.target.learned(train, data.learning)
     x, y = source.standardised(data.source.rows(train)), target.transform(data.target.rows(train))
@@ -244,7 +243,7 @@ def held_out(data: Direction, fold: int, samplers: tuple[str, ...], seed: int) -
         Seed of everything random.
     """
     train, test = data.plan.splits()[fold]
-    own = _fit(data, train, seed)
+    own = learn(data, train, seed)
     x, real = own.predictors(data, test), own.target.transform(data.target.rows(test))
     guesses = own.mean.by_learner(x)
     mean = own.mean.choose(guesses, len(test))
@@ -266,7 +265,6 @@ def held_out(data: Direction, fold: int, samplers: tuple[str, ...], seed: int) -
         judged={},
         predicted={},
         samples={},
-        neighbours={},
         ranks=judge.pair_match_ranks(real, mean),
     )
     condition = own.given(data, test)
@@ -275,7 +273,6 @@ def held_out(data: Direction, fold: int, samplers: tuple[str, ...], seed: int) -
         drawn = sampler.draw(mean, x, judge.SAMPLES, stream(seed, name, "draw"))
         found.scores[name] = scores_of(drawn, real, condition, data.plan.units[test], child_seed(seed, "c2st"))
         found.samples[name] = drawn[0]
-        found.neighbours[name] = judge.nearest(drawn[0], real)
         found.judged[name], found.predicted[name] = _judged(data.classes[train].astype(str), own, found, name, seed)
         if name == found.sampler:
             found = replace(found, changes=changes_of(data, own, test, sampler, child_seed(seed, "changed")))
@@ -285,7 +282,7 @@ def held_out(data: Direction, fold: int, samplers: tuple[str, ...], seed: int) -
 def final_model(data: Direction, sampler: str, seed: int) -> DirectionModel:
     """Learn one direction in all cells, with the sampler that held-out cells have chosen."""
     cells = np.arange(len(data.classes))
-    own = _fit(data, cells, seed)
+    own = learn(data, cells, seed)
     made: Sampler = fit_sampler(sampler, own.residuals, child_seed(seed, sampler))
     counts = _counts(data, cells, own, seed) if data.target.counts is not None else None
     if counts is not None:

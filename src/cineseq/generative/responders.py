@@ -28,7 +28,8 @@ FIELDS_ARE_NOT_SAMPLES = (
     "replicates are fields: that the difference holds in other samples cannot be claimed, because what is common to "
     "the fields of a sample counts as a difference between classes"
 )
-MOST_NAMED = 10
+MOST_NAMED, FEW_NAMED = 10, 3
+NEEDED = f"at least {FEWEST_REPLICATES} replicates of each class, or of both together, are needed"
 
 
 @dataclass(frozen=True)
@@ -91,18 +92,21 @@ def separate(data: PairedData, column: str, options: SharesOptions, shares: pd.D
     names = [str(name) for name in np.unique(classes[known])]
     if len(names) < 2:
         return Responders(pd.DataFrame(), (f"Not estimable: '{column}' has {count(len(names), 'class', 'classes')}.",))
-    tables, notes = [], []
+    tables: list[pd.DataFrame] = []
+    notes: list[str] = []
+    left_out: dict[str, str] = {}
     for first, second in combinations(names, 2):
         rows = np.flatnonzero(np.isin(classes, [first, second]))
         own = data.subset(rows)
         try:
             replicates = _replicates(own.obs, classes[rows], (first, second))
         except NotEstimableError as reason:
-            notes.append(f"{first} and {second}: not estimable: {reason}.")
+            left_out[f"{first} and {second}"] = str(reason)
             continue
         for kind, values, columns in _measured(own, options):
             found = _compare(values, classes[rows] == second, replicates)
             tables.append(found.assign(class_a=first, class_b=second, kind=kind, name=columns))
+    notes += _not_compared(left_out, len(names))
     if not tables:
         return Responders(pd.DataFrame(), tuple(notes))
     table = pd.concat(tables, ignore_index=True)
@@ -111,6 +115,17 @@ def separate(data: PairedData, column: str, options: SharesOptions, shares: pd.D
     if (table["replicate"] == "field").any():
         notes.append(f"Where {FIELDS_ARE_NOT_SAMPLES}.")
     return Responders(table, tuple(notes))
+
+
+def _not_compared(left_out: dict[str, str], classes: int) -> list[str]:
+    """Say in one sentence which pairs of classes are not estimable; ``left_out`` has the reason of each pair."""
+    if not left_out:
+        return []
+    pairs, reasons = list(left_out), set(left_out.values())
+    named = [*pairs[:FEW_NAMED], f"{count(len(pairs) - FEW_NAMED)} more"] if len(pairs) > FEW_NAMED else pairs
+    whole = count(classes * (classes - 1) // 2, "pair")
+    why = reasons.pop() if len(reasons) == 1 else f"a class has too few samples and fields; {NEEDED}"
+    return [f"Not estimable: {count(len(pairs))} of {whole} of classes ({'; '.join(named)}): {why}."]
 
 
 def _replicates(obs: pd.DataFrame, classes: np.ndarray, pair: tuple[str, str]) -> _Replicates:
@@ -135,7 +150,7 @@ def _replicates(obs: pd.DataFrame, classes: np.ndarray, pair: tuple[str, str]) -
     few = min(held["field"])
     msg = (
         f"a class has {count(min(held['sample']), 'sample')} and {count(few, 'field')}, or shares some of them with "
-        f"the other; at least {FEWEST_REPLICATES} replicates of each class, or of both together, are needed"
+        f"the other; {NEEDED}"
     )
     raise NotEstimableError(msg)
 

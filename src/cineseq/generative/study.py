@@ -14,12 +14,15 @@ import cineseq
 from cineseq.config.prediction import Folds
 from cineseq.errors import UserError
 from cineseq.expression.normalise import Expression, expression_of
+from cineseq.features.stored_crops import StoredCrops
 from cineseq.generative.conditions import known_facts
 from cineseq.generative.counterfactuals import ROWS as COUNTERFACTUAL_ROWS
 from cineseq.generative.counterfactuals import counterfactual_rows
-from cineseq.generative.direction import Direction, Modality, final_model, held_out
+from cineseq.generative.decoded import Decoded, Pixels, decode_study
+from cineseq.generative.direction import Direction, JudgedFold, Modality, final_model, held_out
 from cineseq.generative.means import AVERAGE, MEAN, Learning
 from cineseq.generative.model import DIRECTIONS, FORMAT, GenerativeModel
+from cineseq.generative.pictures import MATCH_ROWS, NEIGHBOUR_ROWS, Places, match_rows, match_table, neighbour_rows
 from cineseq.generative.samplers import BASELINES, FLOW
 from cineseq.generative.study_rows import (
     CHOSEN,
@@ -28,7 +31,6 @@ from cineseq.generative.study_rows import (
     GENE_ROWS,
     JUDGED_ROWS,
     LEARNER_ROWS,
-    NEIGHBOUR_ROWS,
     SAMPLER_ROWS,
     SCORES,
     confusion_rows,
@@ -37,7 +39,6 @@ from cineseq.generative.study_rows import (
     judged_rows,
     latent_rows,
     learner_rows,
-    neighbour_rows,
     sampler_rows,
 )
 from cineseq.io.paired import PairedData
@@ -84,6 +85,12 @@ class GenerateOptions:
         ``track_id``; None: principal components learned in the training cells.
     latents_name
         Its name, such as ``X_scVI``.
+    crops
+        Crops of the cells, for pictures; None without images.
+    decoder
+        Whether crops are decoded from latents of morphology.
+    axis_gene
+        Gene along which they are; None: see :func:`cineseq.generative.decoded.decode_study`.
     """
 
     folds: Folds
@@ -97,6 +104,9 @@ class GenerateOptions:
     conditions: tuple[str, ...] = ()
     latents: pd.DataFrame | None = None
     latents_name: str = ""
+    crops: StoredCrops | None = None
+    decoder: bool = False
+    axis_gene: str | None = None
 
 
 @dataclass(frozen=True)
@@ -125,8 +135,10 @@ class Generated:
         One row per gene: ``gene``, ``r2``, ``pearson_within_class``, ``variance_ratio`` (of generated to measured
         counts; missing without counts).
     neighbours
-        One row per judged cell: ``neighbour`` is the real held-out cell whose morphology is nearest to what was
-        generated from the cell's expression, ``pair_match_rank`` 0 to 1 (.5 is chance).
+        One row per judged cell: real held-out cells that show what was generated from its expression, and its
+        ``pair_match_rank`` within its field, see :func:`cineseq.generative.pictures.neighbour_rows`.
+    matches
+        One row per direction and source (``mean``, ``generated``): median pair-match rank with its null.
     latents
         Real and generated latents of one fold on its axes: ``direction``, ``track_id``, ``source`` (``real``,
         ``generated``), ``class``, ``latent_0``, ``latent_1``, ...
@@ -135,6 +147,8 @@ class Generated:
         standard deviations; without rows where the class is not given.
     changed
         Class column under whose other values cells were generated; None where it is not given.
+    decoded
+        Decoded crops; None where they were not wanted, or there are none.
     models
         Model of each direction, learned in all cells; empty where there are too few.
     notes
@@ -148,8 +162,10 @@ class Generated:
     confusion: pd.DataFrame
     genes: pd.DataFrame
     neighbours: pd.DataFrame
+    matches: pd.DataFrame
     latents: pd.DataFrame
     counterfactuals: pd.DataFrame
+    decoded: Decoded | None
     models: dict[str, GenerativeModel]
     notes: tuple[str, ...]
     changed: str | None = None
@@ -169,6 +185,7 @@ def generate_study(data: PairedData, options: GenerateOptions) -> Generated:
     data = data.subset(seen)
     try:
         sides, expression = _sides(data, options)
+        _check_gene(options.axis_gene, expression)
         plan = plan_folds(data.obs, options.folds)
     except NotEstimableError as reason:
         logger.warning("Not estimable: %s.", reason)
@@ -214,6 +231,10 @@ def generate_study(data: PairedData, options: GenerateOptions) -> Generated:
     samplers = sampler_rows(parts, enough=enough)
     chosen = {row["direction"]: str(row["sampler"]) for row in samplers if row["chosen"]}
     rows = [direction_row(name, found, plan, chosen.get(name)) for name, found in parts.items()]
+    places, backward = Places.of(data.obs, classes), DIRECTIONS[1]
+    pairs = [
+        row for name in DIRECTIONS for row in match_rows(name, parts[name], chosen.get(name), places, options.seed)
+    ]
     models = {}
     if enough:
         finals = (
@@ -233,9 +254,11 @@ def generate_study(data: PairedData, options: GenerateOptions) -> Generated:
         judged_rows(parts, classes),
         confusion_rows(parts),
         gene_rows(parts[DIRECTIONS[0]], expression, classes),
-        neighbour_rows(parts[DIRECTIONS[1]], data.obs.index.to_numpy(str)),
+        neighbour_rows(parts[backward], chosen.get(backward), places, options.seed),
+        match_table(pairs),
         latent_rows(parts, data.obs.index.to_numpy(str), classes),
         counterfactual_rows({name: [part.changes for part in found] for name, found in parts.items()}),
+        _decoded(directions[backward], parts[backward], places.names, options),
         models,
         tuple(notes),
         changed,
@@ -251,14 +274,23 @@ def report(found: Generated) -> dict[str, Any]:
         lines.append(
             f"{name.replace('_', ' ')}: {percent(row['r2'])} {interval(row['r2_low'], row['r2_high'], percent)} of the "
             f"variance of {count(row['latents'], 'latent')} in held-out groups by the conditional mean "
-            f"({percent(row['r2_within_class'])} within class, {percent(row['r2_class'])} by the class mean alone); "
-            + (f"samples are by {row['sampler']}." if isinstance(row["sampler"], str) else "no samples.")
+            f"({percent(row['r2_within_class'])} within class, {percent(row['r2_class'])} by the class mean alone)."
         )
         numbers |= {f"{name}.{key}": clean(row[key]) for key in ("n", "r2", "r2_low", "r2_high", "r2_within_class")}
     for row in found.samplers.to_dict("records"):
         keys = (*SCORES, "inner_c2st", "inner_energy_score")
         numbers |= {f"{row['direction']}.{row['sampler']}.{key}": clean(row[key]) for key in keys}
     return {"lines": lines, "numbers": numbers}
+
+
+def _decoded(
+    direction: Direction, parts: list[JudgedFold], names: np.ndarray, options: GenerateOptions
+) -> Decoded | None:
+    """Return decoded crops where they are wanted and there are crops."""
+    if not options.decoder or options.crops is None or not len(options.crops.track_id):
+        return None
+    pixels = Pixels.of(options.crops, names)
+    return decode_study(direction, parts, pixels, gene=options.axis_gene, seed=options.seed, threads=options.threads)
 
 
 def _sides(data: PairedData, options: GenerateOptions) -> tuple[dict[str, Modality], Expression | None]:
@@ -301,6 +333,16 @@ def _sides(data: PairedData, options: GenerateOptions) -> tuple[dict[str, Modali
     return {"morphology": morphology, "expression": genes}, expression.columns(
         np.isin(range(len(expression.genes)), kept)
     )
+
+
+def _check_gene(gene: str | None, expression: Expression | None) -> None:
+    """Raise a :class:`~cineseq.errors.UserError` where the gene of the pictures is none of the counts."""
+    if gene is not None and expression is not None and gene not in expression.genes:
+        msg = (
+            f"generative.axis_gene: '{gene}' is not a gene that is expressed in enough of the paired cells; name one "
+            f"such as '{expression.genes[0]}', or null."
+        )
+        raise UserError(msg)
 
 
 def _external(data: PairedData, frame: pd.DataFrame, name: str) -> Modality:
@@ -360,8 +402,10 @@ def _not_estimable(reason: str) -> Generated:
         confusion=blank(CONFUSION_ROWS),
         genes=blank(GENE_ROWS),
         neighbours=blank(NEIGHBOUR_ROWS),
+        matches=blank(MATCH_ROWS),
         latents=blank(("direction", "track_id", "source", "class")),
         counterfactuals=blank(COUNTERFACTUAL_ROWS),
+        decoded=None,
         models={},
         notes=(reason,),
     )

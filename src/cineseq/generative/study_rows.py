@@ -38,7 +38,6 @@ DIRECTION_ROWS = (
 JUDGED_ROWS = ("direction", "measure", "source", "value", "note")
 CONFUSION_ROWS = ("direction", "source", "true", "predicted", "cells")
 GENE_ROWS = ("gene", "r2", "pearson_within_class", "variance_ratio")
-NEIGHBOUR_ROWS = ("track_id", "neighbour", "distance", "pair_match_rank")
 
 
 def _total(parts: list[JudgedFold], name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -185,23 +184,6 @@ def gene_rows(parts: list[JudgedFold], expression: Expression | None, classes: n
         "variance_ratio": ratio,
     }
     return pd.DataFrame(found, columns=list(GENE_ROWS)).sort_values("r2", ascending=False, ignore_index=True)
-
-
-def neighbour_rows(parts: list[JudgedFold], names: np.ndarray) -> pd.DataFrame:
-    """Return the real held-out cell that is nearest to what was generated for each cell."""
-    frames = [
-        pd.DataFrame(
-            {
-                "track_id": names[part.test],
-                "neighbour": names[part.test[part.neighbours[part.sampler][0]]],
-                "distance": part.neighbours[part.sampler][1],
-                "pair_match_rank": part.ranks,
-            }
-        )
-        for part in parts
-        if part.sampler
-    ]
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(NEIGHBOUR_ROWS))
 
 
 def latent_rows(parts: dict[str, list[JudgedFold]], names: np.ndarray, classes: np.ndarray) -> pd.DataFrame:

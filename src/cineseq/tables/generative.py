@@ -116,13 +116,58 @@ GENERATED_GENES = Table(
 
 GENERATED_NEIGHBOURS = Table(
     "generative_neighbours",
-    "The real held-out cell that looks most like what was generated from the expression of each cell",
+    "Real held-out cells that show what was generated from the expression of each cell; never the cell itself",
     ("track_id",),
     (
         Column("track_id", "text", "Cell whose expression was used"),
-        Column("neighbour", "text", "Real held-out cell that is nearest to the generated morphology"),
+        Column("neighbour", "text", "Other real held-out cell that is nearest to the generated morphology"),
         number("distance", "Distance of its latent variables from the generated ones"),
-        number("pair_match_rank", "Rank of the cell's own morphology among the held-out ones, 0 to 1; 0.5 is chance"),
+        Column("neighbour_of_mean", "text", "Other real held-out cell that is nearest to the predicted mean"),
+        number("distance_of_mean", "Distance of its latent variables from the predicted ones"),
+        Column("random_in_field", "text", "Another held-out cell of the same field, at random", missing=True),
+        number(
+            "pair_match_rank",
+            "Rank of the cell's own morphology by distance from the predicted mean among the held-out cells of its "
+            "field, 0 to 1; 0.5 is chance",
+        ),
+    ),
+)
+
+GENERATED_MATCHES = Table(
+    "generative_matches",
+    "Whether what is generated for a cell is nearer to that cell than to other held-out cells of its field",
+    ("direction", "source"),
+    (
+        _DIRECTION,
+        Column("source", "text", "Predicted mean, or one generated sample", values=("mean", "generated")),
+        count("n", "Held-out cells that were ranked"),
+        count("fields", "Fields within which they were"),
+        number("median_rank", "Median pair-match rank; 0: each cell is the nearest, 0.5: chance"),
+        number("null_median", "Its median with pairs shuffled within field and class"),
+        number("null_low", "Its 5 % quantile with shuffled pairs"),
+        P,
+        false_discovery_rate("directions and sources"),
+        NOTE,
+    ),
+)
+
+RECONSTRUCTION = Table(
+    "generative_reconstruction",
+    "Squared error of the pixels of turned crops of held-out cells",
+    ("source",),
+    (
+        Column(
+            "source",
+            "text",
+            "mean_crop of the training cells; nearest_crop: the training cell nearest in morphology; decoder: from the "
+            "cell's morphology; decoder_of_expression: from the morphology that its expression predicts",
+            values=("mean_crop", "nearest_crop", "decoder", "decoder_of_expression"),
+        ),
+        count("n", "Held-out cells"),
+        number("squared_error", "Mean squared error of a pixel; grey levels are 0 to 1"),
+        number("share", "Share of the squared error of the mean crop that is gone"),
+        *_INTERVAL,
+        NOTE,
     ),
 )
 

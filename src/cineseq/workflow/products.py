@@ -100,6 +100,7 @@ PRODUCTS: tuple[Product, ...] = (
     Product("tracks.geff", "field", None, "export_tracks", name="geff", target="tracking", is_folder=True),
     Product("overview.png", "field", None, "draw_field", name="picture", target="tracking"),
     Product("channels.png", "field", None, "draw_field", name="channels", target="tracking", needs="has_movies"),
+    Product("crops.npz", "field", None, "draw_field", target="tracking", needs="has_movies"),
     Product("quality.json", "field", None, "draw_field", target="tracking"),
     Product("curation.tsv", "field", "imaging.CURATION", "draw_field", name="uncertain", target="tracking"),
     Product("strips", "field", None, "draw_field", target="tracking", is_folder=True),
@@ -259,9 +260,10 @@ PRODUCTS: tuple[Product, ...] = (
     Product("generative/samplers.tsv", "study", "generative.GENERATED_SAMPLERS", "generate", "generative",
             "Samplers: flow matching where it was tried, and the baselines", name="generated_samplers"),
     Product("generative/judged.tsv", "study", "generative.GENERATED_JUDGED", "generate", "generative",
-            "Generated held-out cells beside class means, shuffled pairing and real cells", name="generated_judged"),
+            "Generated held-out cells beside class means, shuffled pairing and real cells", ("measure", "direction"),
+            name="generated_judged"),
     Product("generative/shares.tsv", "study", "generative.SHARES_SUMMARY", "generate", "generative",
-            "Shares of variance", name="shares"),
+            "Shares of variance", ("-level",), name="shares"),
     Product("generative/targets.tsv", "study", "generative.SHARES_TARGETS", "generate", "generative",
             "Genes and features by the share that the other modality explains", ("-linear",), name="share_targets"),
     Product("generative/time.tsv", "study", "generative.TIME_CURVE", "generate", "generative",
@@ -274,6 +276,11 @@ PRODUCTS: tuple[Product, ...] = (
     Product("generative/genes.tsv", "study", "generative.GENERATED_GENES", "generate", name="generated_genes"),
     Product("generative/neighbours.tsv", "study", "generative.GENERATED_NEIGHBOURS", "generate",
             name="generated_neighbours"),
+    Product("generative/matches.tsv", "study", "generative.GENERATED_MATCHES", "generate", "generative",
+            "Whether what is generated for a cell is that cell's: pair-match ranks within fields",
+            name="generated_matches"),
+    Product("generative/reconstruction.tsv", "study", "generative.RECONSTRUCTION", "generate", "generative",
+            "Error of decoded crops of held-out cells, beside the mean crop and the nearest crop", needs="decodes"),
     Product("generative/latents.parquet", "study", "generative.GENERATED_LATENTS", "generate",
             name="generated_latents"),
     Product("generative/calibration.tsv", "study", "generative.SHARES_CALIBRATION", "generate",
@@ -291,7 +298,8 @@ PRODUCTS: tuple[Product, ...] = (
     Product("generative/shares.svg", "study", None, "generate", "generative",
             "Parts of the variance of each modality", name="shares_figure",
             caption="Shares of the variance within fields in held-out groups, with 95 % intervals; filled where found. "
-                    "Parts overlap and do not add up, and the directions are different quantities."),
+                    "Diamonds are shares of the means of samples, descriptive where samples are few. Parts overlap "
+                    "and do not add up, and the directions are different quantities."),
     Product("generative/genes.svg", "study", None, "generate", "generative",
             "Genes by the share that shape explains, with noise ceiling and shuffled pairing", name="ranked_figure",
             caption="Share of each gene's variance within fields that a linear model of shape explains in held-out "
@@ -310,6 +318,21 @@ PRODUCTS: tuple[Product, ...] = (
     Product("generative/map.svg", "study", None, "generate", "generative",
             "Generated and real expression on one UMAP", name="map_figure",
             caption="Held-out cells of one fold. Distances on a UMAP are not to be read as numbers."),
+    Product("generative/gallery.png", "study", None, "generate", "generative",
+            "Held-out cells beside the real cells that show what was generated from their expression",
+            name="gallery_figure", needs="shows_generated",
+            caption="Real held-out cells, at even steps of rank from the best match to the worst. The nearest is never "
+                    "the cell itself; the rank says how many cells of its field are nearer to its predicted mean than "
+                    "it is: 0 none, 0.5 as by chance."),
+    Product("generative/decoded.png", "study", None, "generate", "generative",
+            "Decoded crops of held-out cells beside their own, the nearest and the mean crop", name="decoded_figure",
+            needs="decodes",
+            caption="The cells of the gallery. Second and third columns are the decoder's pictures, not cells; it "
+                    "learned in the training cells. Cells are turned so that their long axis is horizontal."),
+    Product("generative/gene_axis.png", "study", None, "generate", "generative",
+            "Decoded crops along the quantiles of one gene", name="axis_figure", needs="decodes",
+            caption="Pictures of the model and the decoder, not of cells: the gene is set to its quantiles, other "
+                    "genes follow it as in training cells. They say what goes together, not what the gene does."),
     # The record, the report and the truth of simulated data.
     Product("provenance.json", "study", None, "write_provenance"),
     Product("report/index.html", "study", None, "render_report", name="html"),

@@ -59,10 +59,21 @@ def test_two_samples_a_class_are_replaced_by_fields_and_too_few_are_not_estimabl
     assert found.notes[0].startswith("Where replicates are fields: that the difference holds in other samples cannot")
     few = separate(data, "response", OPTIONS)
     assert few.differences.empty
-    assert few.notes[0].startswith("resistant and responder: not estimable: a class has 2 samples and 2 fields")
+    pair = "Not estimable: 1 of 1 pair of classes (resistant and responder): a class has 2 samples and 2 fields"
+    assert few.notes[0].startswith(pair)
     assert report(few)["lines"] == list(few.notes)
     one = separate(replace(data, obs=data.obs.assign(response="all")), "response", OPTIONS)
     assert one.notes == ("Not estimable: 'response' has 1 class.",)
+
+
+def test_many_pairs_that_are_not_estimable_are_one_sentence():
+    data = study(2, 1.0, samples=4)
+    obs = data.obs.assign(response=[f"family{k % 5}" for k in range(len(data.obs))], fov="1")
+    obs.loc[obs.index[::5], "sample"] = "alone"
+    found = separate(replace(data, obs=obs), "response", OPTIONS)
+    assert len([note for note in found.notes if "ot estimable" in note]) == 1
+    assert "Not estimable: 4 of 10 pairs of classes (family0 and family1; " in found.notes[0]
+    assert "; 1 more): " in found.notes[0]
 
 
 def test_genes_that_are_visible_in_shape_are_marked():
