@@ -124,6 +124,8 @@ rule generate:
         paired="<results>/study/paired.h5ad",
         clusters=if_there(STUDY.has_counts, "<results>/clusters/cells.parquet"),
         objects=of_fields("objects.parquet", STUDY.start == "images"),
+        supplied=[str(path) for path in STUDY.config.generative.files if path.exists()],
+        crops=of_fields("crops.npz", STUDY.shows_generated),
     output:
         **outputs_of("generate"),
         report="<results>/reports/generate.json",
@@ -136,7 +138,7 @@ rule generate:
         "../envs/cineseq.yaml"
     threads: 2
     resources:
-        mem_mb=growing(6000),
+        mem_mb=memory(4000, per_mb=12),
         runtime=600,
     params:
         settings=settings(

@@ -184,7 +184,7 @@ rule draw_field:
         runtime=growing(60),
         attempt=growing(1),
     params:
-        settings=field_settings("channels", "segment", "curation"),
+        settings=field_settings("channels", "segment", "features", "embed", "curation"),
         most_strips=STUDY.config.report.strips,
         _code=code("draw_field.py", "curation/templates"),
         _tries=tries("draw_field"),

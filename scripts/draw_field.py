@@ -2,7 +2,7 @@
 
 In: the field's masks, movie (where there is one), detections, tracks and events.
 Out: a PNG with the first, middle and last frame, cells outlined in the colour of their track; a PNG with every channel
-under its name, where there is a movie; a JSON with the numbers
+under its name and crops of the cells at the end, where there is a movie; a JSON with the numbers
 by which the report chooses typical and worst fields; a table of the least certain events, a folder with one film strip
 (PNG) each, and a page that shows both, from which users copy rows into the table of edits that the next run replays;
 the film strips of all cells for the explorer.
@@ -17,11 +17,14 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from cineseq.config.base import FieldOfView, Section
+from cineseq.config.features import Embed, Features
 from cineseq.config.imaging import Channels, Segment
 from cineseq.config.tracking import Curation
 from cineseq.curation.page import as_png, write_curation
 from cineseq.curation.ranking import least_certain
 from cineseq.curation.strips import draw_strips, plan_shots
+from cineseq.features.channels import channels_for, check_same_size
+from cineseq.features.stored_crops import cut_endpoint
 from cineseq.files import write_json
 from cineseq.io.stacks import open_labels, open_movie
 from cineseq.report.cell_strips import FieldImages, write_cell_strips
@@ -48,6 +51,8 @@ class Settings(Section):
     field: FieldOfView = FieldOfView()
     channels: Channels = Channels()
     segment: Segment = Segment()
+    features: Features = Features()
+    embed: Embed = Embed()
     curation: Curation = Curation()
 
 
@@ -60,6 +65,7 @@ def main(
     events: Path,
     picture: Path,
     channels: Path | None = None,
+    crops: Path | None = None,
     quality: Path,
     uncertain: Path,
     strips: Path,
@@ -83,6 +89,12 @@ def main(
             write_picture(draw_channels(frames, settings.channels.function), channels)
         images = FieldImages(masks, visible_movie, channel)
         filmed = write_cell_strips(cell_strips, kept, found, images, most_strips)
+        if frames and crops:
+            check_same_size(masks, frames)
+            shown = channels_for("pictures", None, settings.channels, frames)
+            cells = cut_endpoint((masks, frames), shown, (found, kept), settings.features, settings.embed)
+            cells.write(crops)
+            logger.info("Kept crops of %d cells in %d channels.", len(cells.track_id), len(shown))
         drawn = [as_png(strip) for strip in draw_strips(shots, found, masks, visible_movie, channel)]
     field = f"{settings.field.sample} / {settings.field.fov}"
     written = write_picture(draw_panels(rows, info, f"{field}   {channel or 'masks only'}"), picture)

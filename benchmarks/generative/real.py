@@ -1,4 +1,4 @@
-"""Real cells: patched neurons, and iPSCs whose cell cycle was seen. Numbers to compare with; nothing is required."""
+"""Real cells: patched neurons, and iPSCs whose cell cycle was seen; required is the variance of counts only."""
 
 from __future__ import annotations
 
@@ -82,6 +82,11 @@ def _judged(found: Generated, source: str) -> float:
     return float(rows["morphology_to_expression", "macro_f1", source])
 
 
+def _variance(found: Generated, *, near: bool) -> float:
+    ratio = found.genes["variance_ratio"].dropna().to_numpy(float)
+    return float((np.abs(ratio - 1) < 0.1).mean() if near else np.median(ratio))
+
+
 @lru_cache(maxsize=1)
 def stem_cells() -> dict[str, float] | None:
     """Return the held-out share of CDK1 by the phase and by shape, and its noise ceiling; None without the data."""
@@ -129,6 +134,11 @@ def _claims() -> list[Claim]:
         of = partial(_judged, source=source)
         name = f"real.neurons.macro_f1.{source}"
         claims.append(Claim(name, neurons_design, "macro F1 of families", partial(_neuron, of=of), 1, new=True))
+    for name, near, low, high in (("median", False, 0.9, 1.1), ("near", True, -np.inf, np.inf)):
+        what = "share of genes within 10 % of 1: " if near else "median over genes: "
+        what += "variance of generated over measured counts"
+        study = partial(_neuron, of=partial(_variance, near=near))
+        claims.append(Claim(f"real.neurons.variance.{name}", neurons_design, what, study, 1, low, high, new=True))
     for key in ("phase", "shape", "ceiling"):
         design = "888 iPSCs, CDK1, held-out individuals"
         claims.append(Claim(f"real.ipsc.cdk1.{key}", design, "share", partial(_stem, key=key), 1, new=True))

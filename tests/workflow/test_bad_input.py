@@ -182,7 +182,7 @@ def test_one_sample_of_fewer_cells_than_folds(small: Project) -> None:
     said = small.snakemake()
     answers = json.loads((small.folder / "results/small/report/answers.json").read_text())["answers"]
     assert "Report: results/small/report/index.html" in said
-    assert len(answers) == 5
+    assert len(answers) == 6
     for answer in answers:
         assert answer["verdict"] == "not_estimable"
         assert "Not estimable because" in answer["answer"]

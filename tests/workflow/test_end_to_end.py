@@ -54,7 +54,8 @@ def test_from_raw_movies_to_answers(experiment: Project) -> None:
     assert truth["death_precision"] > 0.9
     assert truth["pairing_precision"] > 0.97
     answers = json.loads((results / "report/answers.json").read_text())["answers"]
-    assert [a["id"] for a in answers] == ["function_genes", "clusters", "modalities", "sisters", "crossmodal"]
+    questions = ["function_genes", "clusters", "modalities", "sisters", "crossmodal", "generative"]
+    assert [a["id"] for a in answers] == questions
     page = (results / "report/index.html").read_text()
     assert "data:image/png;base64" in page
     assert len(page) < 20e6

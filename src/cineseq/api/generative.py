@@ -16,7 +16,13 @@ if TYPE_CHECKING:
 
 
 def generate(
-    model: str | PathLike[str] | GenerativeModel, adata: AnnData, direction: str, samples: int = 1, seed: int = 1
+    model: str | PathLike[str] | GenerativeModel,
+    adata: AnnData,
+    direction: str,
+    samples: int = 1,
+    seed: int = 1,
+    *,
+    guidance: float = 1.0,
 ) -> AnnData:
     """Generate the expression of cells from their morphology, or their morphology from their expression.
 
@@ -26,13 +32,17 @@ def generate(
         File of a model that the generative step wrote, or the model itself.
     adata
         Cells with counts, or with ``obsm["X_morphology"]`` and ``["X_embedding"]``, as ``cs.pair`` gives them: those
-        of the modality that the direction begins with.
+        of the modality that the direction begins with; with the facts of cells in ``obs`` that the model was given.
+        Another class in such a column gives the counterfactual of the model.
     direction
         ``morphology_to_expression`` or ``expression_to_morphology``.
     samples
         Samples of each cell.
     seed
         Seed of the samples.
+    guidance
+        Where samples are by a flow that was given facts of cells (``generative.conditions``): weight of these facts;
+        above 1 exaggerates what they change (Ho and Salimans, arXiv 2207.12598). Baselines do not use it.
 
     Returns
     -------
@@ -45,7 +55,8 @@ def generate(
     Raises
     ------
     UserError
-        When the file is no such model or was changed, the direction is not in it, or a gene or feature is missing.
+        When the file is no such model or was changed, the direction is not in it, a gene, feature or column is
+        missing, or a category is one that the model has not seen.
 
     Notes
     -----
@@ -76,4 +87,4 @@ def generate(
     check_whole_number("seed", seed, 0, LARGEST_SEED)
     check_whole_number("samples", samples, 1)
     found = model if isinstance(model, GenerativeModel) else load(Path(model))
-    return generated(found, adata, direction, samples, seed)
+    return generated(found, adata, direction, samples, seed, guidance=guidance)

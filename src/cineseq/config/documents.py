@@ -26,7 +26,12 @@ DEMO: dict[str, Any] = {
     "curation": {"rows": 20},
     "clusters": {"resolution": 0.4},
     "crossmodal": {"permutations": 199},
-    "generative": {"learners": ["ridge", "kernel_ridge"], "permutations": 199, "null_draws": 9},
+    "generative": {
+        "learners": ["ridge", "kernel_ridge"],
+        "conditions": ["condition"],
+        "permutations": 199,
+        "null_draws": 9,
+    },
     # The scores of the demo's own death calls, as `make demo` writes them to results/demo/truth/truth.tsv.
     "lineage": {"death_precision": 1.0, "death_recall": 0.861},
     "prediction": {

@@ -131,8 +131,10 @@ class Channels(Section):
         description="Channel of a stain of dead cells (propidium iodide, Annexin V, a caspase reporter). Stained "
         "tracks are compared with called deaths and change none of them; the channel is used for nothing else.",
     )
-    allow_function_in: list[Literal["segment", "morphology", "embed"]] = Field(
-        default_factory=list, description="Steps that may use the function channels nevertheless; the report says so."
+    allow_function_in: list[Literal["segment", "morphology", "embed", "pictures"]] = Field(
+        default_factory=list,
+        description="Steps that may use the function channels nevertheless; the report says so. pictures: the crops "
+        "of single cells that the generative step shows and decodes.",
     )
 
     @field_validator("names")
@@ -160,7 +162,7 @@ class Channels(Section):
         return self
 
     def open_to(self, step: str, present: tuple[str, ...]) -> tuple[str, ...]:
-        """Return the channels of ``present`` that a step ("segment", "morphology", "embed") may use, in order."""
+        """Return the channels of ``present`` that a step may use, in order; see ``allow_function_in`` for its name."""
         closed = {self.death} if step in self.allow_function_in else {*self.function, self.death}
         return tuple(c for c in present if c not in closed)
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cineseq.simulate.latents import SHARED
 from cineseq.tables.lineage import SISTER_DIED
 from cineseq.text import count, significant
 
@@ -185,9 +186,9 @@ def score_shared(
             "within fields; planted is the R² of an oracle of traits and genes; held-out R² is expected to be below it"
         )
         rows.append(row("crossmodal", measure, r2, planted=planted, low=low, high=high, note=note))
-    by_gene = genes.merge(known[["gene", "shape_early", "shape_late", "shape_joint"]], on="gene")
+    by_gene = genes.merge(known[["gene", *SHARED]], on="gene")
     by_gene = by_gene[by_gene["shape_joint"] == 0]
-    follows = by_gene[["shape_early", "shape_late"]].gt(0).any(axis=1).to_numpy()
+    follows = by_gene[["shape_early", "shape_late", "shape_size"]].gt(0).any(axis=1).to_numpy()
     auc = auc_of(follows, by_gene["r2_within"].fillna(0).to_numpy(float))
     note = f"{count(follows.sum(), 'gene')} that follow shape among {count(len(follows))}; 0.5 is chance"
     return [*rows, row("crossmodal", "shared_gene_auc", auc, planted=1, note=note)]
@@ -212,8 +213,7 @@ def score_visible(targets: pd.DataFrame, visible: pd.DataFrame, known: pd.DataFr
         tell early from late genes, and by which the nonlinear share tells the genes of the nonlinear part from those
         that do not follow shape.
     """
-    groups = ["shape_early", "shape_late", "shape_joint"]
-    by_gene = visible.merge(known[["gene", *groups]], on="gene", how="inner")
+    by_gene = visible.merge(known[["gene", *SHARED]], on="gene", how="inner")
     hours = by_gene["earliest_hours"].astype(float).where(by_gene["visible"].astype(bool))
     rows = []
     for name, planted in (("early", None), ("late", late_hours)):
@@ -230,8 +230,8 @@ def score_visible(targets: pd.DataFrame, visible: pd.DataFrame, known: pd.DataFr
     rows.append(row("generative", "early_gene_auc", auc, planted=1, note=note))
     of_genes = targets[targets["direction"] == "morphology_to_expression"]
     if "nonlinear" in of_genes:
-        shared = of_genes.merge(known[["gene", *groups]], left_on="target", right_on="gene")
-        shared = shared[(shared["shape_early"] == 0) & (shared["shape_late"] == 0)]
+        shared = of_genes.merge(known[["gene", *SHARED]], left_on="target", right_on="gene")
+        shared = shared[(shared[["shape_early", "shape_late", "shape_size"]] == 0).all(axis=1)]
         joint = (shared["shape_joint"] > 0).to_numpy()
         auc = auc_of(joint, shared["nonlinear"].fillna(0).to_numpy(float))
         note = f"{count(joint.sum(), 'gene')} of the nonlinear part among {count(len(joint))}; 0.5 is chance"

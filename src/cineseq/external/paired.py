@@ -73,7 +73,7 @@ def read_external_paired(
     UserError
         When the file cannot be read, has no counts, repeats a cell, or has no function.
     """
-    data = _open(path)
+    data = open_annotated(path, "the column paired of the sample sheet")
     if path.suffix == ".h5mu":
         if set(OWN) <= set(data.obs.columns) and set(BLOCKS) - set(OPTIONAL_BLOCKS) <= set(data.mod):
             return _with_sheet(read_mudata(path), field, path)
@@ -113,16 +113,17 @@ def _is_own(data: AnnData) -> bool:
     return {"track_id", *ALWAYS} <= columns and LAYER in data.layers and any(c.startswith("function_") for c in columns)
 
 
-def _open(path: Path) -> AnnData | MuData:
+def open_annotated(path: Path, named: str) -> AnnData | MuData:
+    """Open .h5ad, .zarr or .h5mu that ``named`` names, once nothing in it can harm a reader."""
     import anndata  # noqa: PLC0415 - 4 s
     import mudata  # noqa: PLC0415
 
     readers = {".h5ad": anndata.read_h5ad, ".zarr": anndata.read_zarr, ".h5mu": mudata.read_h5mu}
     if path.suffix not in readers:
-        msg = f"{path}: paired data should be .h5ad, .zarr or .h5mu; convert the file to one of them."
+        msg = f"{path}: it should be .h5ad, .zarr or .h5mu; convert the file to one of them."
         raise UserError(msg)
     if not path.exists():
-        msg = f"{path}: there is no such file of paired data; check the column paired of the sample sheet."
+        msg = f"{path}: there is no such file; check {named}."
         raise UserError(msg)
     if path.suffix in (".h5ad", ".h5mu"):
         check_hdf5(path, f"not readable as {path.suffix}")

@@ -42,7 +42,7 @@ def channels_for(step: str, wanted: list[str] | None, channels: Channels, movie:
     Parameters
     ----------
     step
-        ``morphology`` or ``embed``.
+        ``morphology``, ``embed`` or ``pictures``.
     wanted
         Channels configured for the step; None uses every channel that it may use.
     channels

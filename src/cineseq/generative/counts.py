@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,8 @@ import numpy as np
 from cineseq.generative.means import MeanModel
 
 POWERS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0)
+DEPTHS = (1.0, 0.75, 0.5, 0.25, 0.0, 1.25, 1.5)
+"""Powers of total counts; the first is that of counts which are a fraction of them."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,8 @@ class CountModel:
     factor, power
         Expected counts are a factor times a power of what the mean logarithm stands for, shape (genes,) each: the mean
         of logarithms varies less than the logarithm of the mean.
+    depth
+        Power of the total counts of a cell to which expected counts are proportional, shape (genes,).
     dispersion
         Variance beyond that of Poisson counts, relative to the squared mean, shape (genes,).
     library
@@ -33,6 +38,7 @@ class CountModel:
 
     factor: np.ndarray
     power: np.ndarray
+    depth: np.ndarray
     dispersion: np.ndarray
     library: MeanModel
     libraries: np.ndarray
@@ -40,7 +46,16 @@ class CountModel:
 
     def expected(self, log_mean: np.ndarray, libraries: np.ndarray) -> np.ndarray:
         """Return expected counts, shape (cells, genes), from mean logarithms and total counts of cells."""
-        return _rate(log_mean) ** self.power * (libraries / self.typical)[:, None] * self.factor
+        return _rate(log_mean) ** self.power * (libraries / self.typical)[:, None] ** self.depth * self.factor
+
+    def moments(self, log_mean: np.ndarray, x: np.ndarray) -> np.ndarray:
+        """Return sums over cells of expected counts and of expected squared counts, shape (2, genes).
+
+        Parameters are those of :meth:`draw`; nothing is drawn, so that they are those of infinitely many draws.
+        """
+        rate = self.expected(log_mean, np.exp(self.library.predict(x)[:, 0]))
+        first, square = _over_libraries(rate, self.libraries, self.depth)
+        return len(rate) * np.stack([first, first + (1 + self.dispersion) * square])
 
     def draw(self, log_mean: np.ndarray, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Return counts of cells, shape (cells, genes).
@@ -66,7 +81,10 @@ class CountModel:
 def fit_counts(
     counts: np.ndarray, log_mean: np.ndarray, library: MeanModel, libraries: np.ndarray, typical: float
 ) -> CountModel:
-    """Fit mean and dispersion of each gene by moments.
+    """Fit each gene by moments, so that generated counts have the mean and variance of the measured ones.
+
+    Dispersion is around the conditional mean with the total counts that are generated, not with the measured ones,
+    which may go with the expression of a gene beyond what predictors tell.
 
     Parameters
     ----------
@@ -82,20 +100,39 @@ def fit_counts(
         Total counts to which logarithms are normalised.
     """
     rate, size = _rate(log_mean), (libraries / typical)[:, None]
-    # Power of least squared error of each gene, with the factor that gives the mean.
-    best, power, factor = np.full((3, counts.shape[1]), np.inf)
-    for tried in POWERS:
-        expected = rate**tried * size
-        scale = counts.sum(axis=0) / np.maximum(expected.sum(axis=0), 1e-12)
-        error = np.square(counts - expected * scale).sum(axis=0)
+    # Powers of least squared error of each gene, one after the other.
+    power = _least(counts, POWERS, lambda tried: rate**tried * size)
+    rate = rate**power
+    depth = _least(counts, DEPTHS, lambda tried: rate * size**tried)
+    # Mean and variance of counts as they are generated, with total counts of which only the mean is known: those of the
+    # measured ones. What the means do not give, and Poisson counts do not, is dispersion.
+    predicted = np.exp(library.held_out[:, 0])
+    relative = libraries / predicted
+    mean, square = _over_libraries(rate * (predicted / typical)[:, None] ** depth, relative, depth)
+    factor = counts.mean(axis=0) / np.maximum(mean, 1e-12)
+    mean, square = mean * factor, square * factor**2
+    beyond = counts.var(axis=0) - (square - mean**2) - mean
+    dispersion = np.clip(beyond / np.maximum(square, 1e-12), 0, None)
+    return CountModel(factor, power, depth, dispersion, library, relative, float(typical))
+
+
+def _least(counts: np.ndarray, powers: Sequence[float], expected: Callable[[float], np.ndarray]) -> np.ndarray:
+    """Return the power of least squared error of each gene, shape (genes,), scaled to the mean of the gene."""
+    best, power = np.full((2, counts.shape[1]), np.inf)
+    for tried in powers:
+        mean = expected(tried)
+        scale = counts.sum(axis=0) / np.maximum(mean.sum(axis=0), 1e-12)
+        error = np.square(counts - mean * scale).sum(axis=0)
         better = error < best
-        best, power, factor = (np.where(better, a, b) for a, b in ((error, best), (tried, power), (scale, factor)))
-    # Dispersion that gives counts the variance of the measured ones: of the means, of Poisson counts, and the rest.
-    mean = rate**power * size * factor
-    beyond = counts.var(axis=0) - mean.var(axis=0) - mean.mean(axis=0)
-    dispersion = np.clip(beyond / np.maximum(np.square(mean).mean(axis=0), 1e-12), 0, None)
-    relative = libraries / np.exp(library.held_out[:, 0])
-    return CountModel(factor, power, dispersion, library, relative, float(typical))
+        best, power = np.where(better, error, best), np.where(better, tried, power)
+    return power
+
+
+def _over_libraries(rate: np.ndarray, relative: np.ndarray, depth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean and mean square of expected counts over cells and draws of relative total counts, (genes,)."""
+    powers, position = np.unique(depth, return_inverse=True)
+    mean, square = (np.array([(relative ** (k * p)).mean() for p in powers])[position] for k in (1, 2))
+    return rate.mean(axis=0) * mean, np.square(rate).mean(axis=0) * square
 
 
 def _rate(log_mean: np.ndarray) -> np.ndarray:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+import pandas as pd
 from scipy import sparse
 
 from cineseq.generative import judge
+from cineseq.generative.conditions import Conditions, learned_conditions
+from cineseq.generative.counterfactuals import changes_of
 from cineseq.generative.counts import CountModel, fit_counts
 from cineseq.generative.means import Learning, MeanModel, fit_mean
 from cineseq.generative.model import DirectionModel, reach_of
-from cineseq.generative.representations import Blocks, fit, fit_blocks
+from cineseq.generative.representations import Blocks, Columns, fit, fit_blocks
+from cineseq.generative.sampler_choice import Scores, best_of, inner_scores, scores_of
 from cineseq.generative.samplers import SPREAD, Residuals, Sampler, fit_sampler
 from cineseq.prediction.crossval.folds import FoldPlan, inner_splits
 from cineseq.statistics.streams import child_seed, stream
 
-Scores = dict[str, float]
 CLASS_MEAN = "class_mean"
 SMALLEST_RATIO = 0.1
 SPLITS = 5
@@ -29,7 +32,7 @@ class Modality:
     Attributes
     ----------
     blocks
-        Columns of each block, shape (cells, columns) each.
+        Columns of each block, shape (cells, columns) each; those of genes may be sparse.
     names
         Names of the columns of each block.
     components
@@ -41,7 +44,7 @@ class Modality:
         logarithms are normalised.
     """
 
-    blocks: tuple[np.ndarray, ...]
+    blocks: tuple[Columns, ...]
     names: tuple[tuple[str, ...], ...]
     components: int
     genes: bool = False
@@ -63,14 +66,18 @@ class Modality:
             return Blocks((part,), (1.0,))
         return fit_blocks(self.blocks, train, components=self.components)
 
-    def rows(self, cells: np.ndarray) -> list[np.ndarray]:
+    def rows(self, cells: np.ndarray) -> list[Columns]:
         """Return the blocks of some cells."""
         return [block[cells] for block in self.blocks]
 
 
 @dataclass(frozen=True)
 class Direction:
-    """The data of one direction: the modality that is given, the one that is generated, folds and classes."""
+    """The data of one direction: the modality that is given, the one that is generated, folds, classes and facts.
+
+    Facts are columns that are given beside the modality, one row per cell. Cells are also generated under the other
+    values of the fact ``changed``; None: under their own values only.
+    """
 
     name: str
     source: Modality
@@ -78,14 +85,25 @@ class Direction:
     plan: FoldPlan
     classes: np.ndarray
     learning: Learning
+    facts: pd.DataFrame
+    changed: str | None = None
 
     @classmethod
     def of(
-        cls, name: str, sides: dict[str, Modality], plan: FoldPlan, classes: np.ndarray, learning: Learning
+        cls,
+        name: str,
+        sides: dict[str, Modality],
+        plan: FoldPlan,
+        classes: np.ndarray,
+        learning: Learning,
+        *,
+        facts: pd.DataFrame | None = None,
+        changed: str | None = None,
     ) -> Direction:
         """Return the direction that its name says."""
         source, target = name.split("_to_")
-        return cls(name, sides[source], sides[target], plan, classes, learning)
+        known = pd.DataFrame(index=range(len(classes))) if facts is None else facts
+        return cls(name, sides[source], sides[target], plan, classes, learning, known, changed)
 
 
 @dataclass(frozen=True)
@@ -100,14 +118,15 @@ class FoldGenes:
         Conditional means of test cells, shape (cells, kept).
     mean
         Means of training cells, shape (kept,).
-    counts
-        Generated counts of test cells, shape (cells, kept); None where there are none.
+    moments
+        Sums over test cells of the expected counts and squared counts that are generated, shape (2, kept); None where
+        there are no counts.
     """
 
     columns: np.ndarray
     expected: np.ndarray
     mean: np.ndarray
-    counts: np.ndarray | None
+    moments: np.ndarray | None
 
 
 @dataclass(frozen=True)
@@ -128,11 +147,16 @@ class JudgedFold:
         Learner of each latent.
     genes
         What is expected of genes; None where the target is not genes.
-    scores, judged, predicted, samples, neighbours
-        By sampler: scores, measures by name and source, predicted classes by source, one sample, and the nearest real
-        test cells with their distances. Empty in folds that are not judged.
+    sampler
+        The sampler that inner folds of the training cells choose; empty in folds that are not judged.
+    inner, scores, judged, predicted, samples
+        By sampler: scores in the inner folds and of the test cells, measures by name and source, predicted classes by
+        source, and one sample. Empty in folds that are not judged.
     ranks
         Pair-match rank of each cell, by the conditional mean.
+    changes
+        Mean change of the target under another value of the fact that is changed, in standard deviations: one row per
+        own value, other value and group, one column per gene or feature. Without rows where nothing is changed.
     """
 
     test: np.ndarray
@@ -142,34 +166,51 @@ class JudgedFold:
     by_learner: dict[str, np.ndarray]
     learner: np.ndarray
     genes: FoldGenes | None
+    sampler: str
+    inner: dict[str, Scores]
     scores: dict[str, Scores]
     judged: dict[str, dict[tuple[str, str], float]]
     predicted: dict[str, dict[str, np.ndarray]]
     samples: dict[str, np.ndarray]
-    neighbours: dict[str, tuple[np.ndarray, np.ndarray]]
     ranks: np.ndarray
+    changes: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 @dataclass(frozen=True)
 class Learned:
-    """Representations, predictors, targets, conditional mean and held-out residuals of training cells."""
+    """Representations, facts, predictors, targets, conditional mean and held-out residuals of training cells."""
 
     source: Blocks
     target: Blocks
+    conditions: Conditions
     x: np.ndarray
     y: np.ndarray
     mean: MeanModel
     residuals: Residuals
 
+    def predictors(self, data: Direction, cells: np.ndarray, facts: pd.DataFrame | None = None) -> np.ndarray:
+        """Return the predictors of cells, with their own facts or others."""
+        own = data.facts.iloc[cells] if facts is None else facts
+        return self.conditions.beside(self.source.standardised(data.source.rows(cells)), own)
 
-def _fit(data: Direction, train: np.ndarray, seed: int) -> Learned:
+    def given(self, data: Direction, cells: np.ndarray) -> np.ndarray:
+        """Return latents and facts that cells are generated from, as a classifier sees them."""
+        latents = self.source.transform(data.source.rows(cells))
+        return np.column_stack([latents, self.conditions.coded(data.facts.iloc[cells])])
+
+
+def learn(data: Direction, train: np.ndarray, seed: int) -> Learned:
     """Learn representations and the conditional mean in training cells."""
     source, target = data.source.learned(train, data.learning), data.target.learned(train, data.learning)
     x, y = source.standardised(data.source.rows(train)), target.transform(data.target.rows(train))
+    facts = data.facts.iloc[train]
+    conditions = learned_conditions(facts).weighted_for(x)
+    x = conditions.beside(x, facts)
     units = np.unique(data.plan.units[train], return_inverse=True)[1]
     mean = fit_mean(x, y, units, seed, data.learning)
     values = (y - mean.held_out) * _shrinkage(data, train, units, y.shape[1])
-    return Learned(source, target, x, y, mean, Residuals(x, mean.held_out, values, units))
+    coded = conditions.coded(facts).shape[1]
+    return Learned(source, target, conditions, x, y, mean, Residuals(x, mean.held_out, values, units, coded))
 
 
 def _shrinkage(data: Direction, train: np.ndarray, units: np.ndarray, latents: int) -> np.ndarray:
@@ -188,7 +229,7 @@ def _shrinkage(data: Direction, train: np.ndarray, units: np.ndarray, latents: i
 
 
 def held_out(data: Direction, fold: int, samplers: tuple[str, ...], seed: int) -> JudgedFold:
-    """Learn one direction in the training cells of a fold, and judge samplers by its test cells.
+    """Learn one direction in the training cells of a fold, choose a sampler there, and judge it by the test cells.
 
     Parameters
     ----------
@@ -202,12 +243,14 @@ def held_out(data: Direction, fold: int, samplers: tuple[str, ...], seed: int) -
         Seed of everything random.
     """
     train, test = data.plan.splits()[fold]
-    own = _fit(data, train, seed)
-    x, real = own.source.standardised(data.source.rows(test)), own.target.transform(data.target.rows(test))
+    own = learn(data, train, seed)
+    x, real = own.predictors(data, test), own.target.transform(data.target.rows(test))
     guesses = own.mean.by_learner(x)
     mean = own.mean.choose(guesses, len(test))
     class_mean = _class_means(own.y, data.classes[train], data.classes[test])
     genes = _genes(data, train, own, x, mean, seed=seed) if data.target.genes else None
+    given = own.given(data, train) if samplers else own.x[:0]
+    inner = inner_scores(samplers, own.residuals, given, data.learning.inner, seed)
     found = JudgedFold(
         test=test,
         classes=data.classes[test],
@@ -216,33 +259,30 @@ def held_out(data: Direction, fold: int, samplers: tuple[str, ...], seed: int) -
         by_learner=guesses | {CLASS_MEAN: class_mean, "chosen": mean},
         learner=own.mean.learner,
         genes=genes,
+        sampler=best_of(inner) if inner else "",
+        inner=inner,
         scores={},
         judged={},
         predicted={},
         samples={},
-        neighbours={},
         ranks=judge.pair_match_ranks(real, mean),
     )
-    condition = own.source.transform(data.source.rows(test))
+    condition = own.given(data, test)
     for name in samplers:
         sampler = fit_sampler(name, own.residuals, child_seed(seed, name))
         drawn = sampler.draw(mean, x, judge.SAMPLES, stream(seed, name, "draw"))
-        found.scores[name] = {
-            "c2st": judge.c2st(condition, real, drawn[0], data.plan.units[test], child_seed(seed, "c2st")),
-            "energy_score": judge.energy_score(real, drawn),
-            "coverage_80": judge.coverage(real, drawn, 0.8),
-            "coverage_95": judge.coverage(real, drawn, 0.95),
-        }
+        found.scores[name] = scores_of(drawn, real, condition, data.plan.units[test], child_seed(seed, "c2st"))
         found.samples[name] = drawn[0]
-        found.neighbours[name] = judge.nearest(drawn[0], real)
         found.judged[name], found.predicted[name] = _judged(data.classes[train].astype(str), own, found, name, seed)
+        if name == found.sampler:
+            found = replace(found, changes=changes_of(data, own, test, sampler, child_seed(seed, "changed")))
     return found
 
 
 def final_model(data: Direction, sampler: str, seed: int) -> DirectionModel:
     """Learn one direction in all cells, with the sampler that held-out cells have chosen."""
     cells = np.arange(len(data.classes))
-    own = _fit(data, cells, seed)
+    own = learn(data, cells, seed)
     made: Sampler = fit_sampler(sampler, own.residuals, child_seed(seed, sampler))
     counts = _counts(data, cells, own, seed) if data.target.counts is not None else None
     if counts is not None:
@@ -254,6 +294,7 @@ def final_model(data: Direction, sampler: str, seed: int) -> DirectionModel:
         target=_narrowed(own.target),
         source_names=_kept_names(data.source, own.source),
         target_names=_kept_names(data.target, own.target),
+        conditions=own.conditions,
         mean=_slim(own.mean),
         sampler=replace(made.slim(), spread=spread),
         counts=counts,
@@ -269,12 +310,8 @@ def _genes(
     """Return the genes of test cells, from the conditional mean of their latents."""
     part = own.target.parts[0]
     expected = part.inverse(mean)
-    counts = (
-        None
-        if data.target.counts is None
-        else _counts(data, train, own, seed).draw(expected, x, stream(seed, "counts"))
-    )
-    return FoldGenes(part.columns, expected.astype(np.float32), part.centre, counts)
+    moments = None if data.target.counts is None else _counts(data, train, own, seed).moments(expected, x)
+    return FoldGenes(part.columns, expected.astype(np.float32), part.centre, moments)
 
 
 def _counts(data: Direction, train: np.ndarray, own: Learned, seed: int) -> CountModel:

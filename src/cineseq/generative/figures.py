@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from cineseq.generative.share_tables import FOUND, TOTAL
 from cineseq.plotting import BLUE, DARK_GREY, GREEN, GREY, ORANGE, SKY, VERMILION, colours, figure
-from cineseq.text import number, percent
+from cineseq.text import percent
 
 LABELLED = 8
+PANELS_ACROSS = 2
+FEW_CLASSES = 3
+SOURCES = ("generated", "shuffled", "class_mean", "real")
 PARTS = {
     "size": ("size alone", SKY),
     "cycle": ("cell cycle alone", SKY),
@@ -31,15 +34,24 @@ KINDS = {"generated": VERMILION, "real": GREY}
 def draw_shares(summary: pd.DataFrame, path: Path) -> None:
     """Draw the share of each part of the variance, one panel a direction, within fields and between samples."""
     directions = list(dict.fromkeys(summary["direction"]))
-    with figure(path, 5.2 * max(len(directions), 1), 4.2) as drawn:
-        panels = drawn.subplots(1, max(len(directions), 1), squeeze=False)[0]
+    lines = max(-(-len(directions) // PANELS_ACROSS), 1)
+    with figure(path, 9.2, 3.2 * lines + 0.7) as drawn:
+        grid = drawn.subplots(lines, PANELS_ACROSS, squeeze=False)
+        panels = grid.ravel()
+        legend: dict[str, Artist] = {}
+        for axes in panels[len(directions) :]:
+            axes.set_axis_off()
         for axes, direction in zip(panels, directions, strict=False):
             rows = summary[(summary["direction"] == direction) & (summary["target"] == TOTAL)]
-            _bars(axes, rows)
-            axes.set_title(_words(direction))
+            legend |= _bars(axes, rows)
+            ceilings = rows.loc[rows["estimand"] == "within", "ceiling"].dropna()
+            beside = f"\nnoise ceiling {percent(ceilings.iloc[0], 0)}" if len(ceilings) else ""
+            axes.set_title(f"{_words(direction)}{beside}")
+        drawn.legend(list(legend.values()), list(legend), fontsize=8, loc="outside lower center", ncols=2)
 
 
-def _bars(axes: Axes, rows: pd.DataFrame) -> None:
+def _bars(axes: Axes, rows: pd.DataFrame) -> dict[str, Artist]:
+    """Draw the parts of one direction, and return what its marks mean."""
     within = rows[rows["estimand"] == "within"].set_index("part")
     between = rows[rows["estimand"] == "between"].set_index("part")
     parts = [part for part in PARTS if part in within.index]
@@ -49,23 +61,26 @@ def _bars(axes: Axes, rows: pd.DataFrame) -> None:
         found = row["found"] == FOUND
         axes.barh(height, row["share"], 0.6, color=colour if found else "white", edgecolor=colour)
         axes.hlines(height, row["low"], row["high"], color="black", lw=1)
-        if part in between.index and np.isfinite(between.loc[part, "share"]):
-            axes.plot(between.loc[part, "share"], height, "D", color=DARK_GREY, mfc="white", ms=5)
     if "linear" in within.index and np.isfinite(within.loc["linear", "null_high"]):
         height = heights[parts.index("linear")]
         axes.vlines(within.loc["linear", "null_high"], height - 0.4, height + 0.4, color=GREY, lw=2)
         axes.plot([], [], color=GREY, lw=2, label="95 % of shuffled pairings are below")
-    ceiling = within["ceiling"].iloc[0] if len(within) else np.nan
-    if np.isfinite(ceiling):
-        axes.axvline(ceiling, color="black", ls="--", lw=0.8, label="noise ceiling")
-    axes.plot([], [], "D", color=DARK_GREY, mfc="white", ms=5, label="between samples")
+    # The axis is that of the shares within fields; a share between samples beyond it is an arrow at its edge.
+    low, high = axes.get_xlim()
+    for height, part in zip(heights, parts, strict=True):
+        share = float(between["share"].get(part, np.nan))
+        mark = "D" if low <= share <= high else "<" if share < low else ">"
+        axes.plot(np.clip(share, low, high), height, mark, color=DARK_GREY, mfc="white", ms=5, clip_on=False)
+    axes.set_xlim(low, high)
+    axes.plot([], [], "D", color=DARK_GREY, mfc="white", ms=5, label="between samples (arrow: beyond the axis)")
     axes.axvline(0, color="black", lw=0.6)
     axes.set_yticks(heights, [PARTS[part][0] for part in parts])
     axes.set_ylim(-0.6, len(parts) - 0.4)
-    axes.set_xlabel("share of the variance within fields, held-out groups")
-    handles, _ = axes.get_legend_handles_labels()
-    handles.append(Patch(facecolor="white", edgecolor=BLUE, label="white: none found"))
-    axes.legend(handles=handles, fontsize=7, loc="upper center", bbox_to_anchor=(0.4, -0.16), ncols=2)
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.set_xlabel("share of the variance, held-out groups")
+    handles, labels = axes.get_legend_handles_labels()
+    none = {"white: none found": Patch(facecolor="white", edgecolor=BLUE)}
+    return dict(zip(labels, handles, strict=True)) | none
 
 
 def draw_ranked(targets: pd.DataFrame, direction: str, path: Path) -> None:
@@ -129,10 +144,15 @@ def draw_confusion(confusion: pd.DataFrame, path: Path) -> None:
 
     ``confusion`` has one row per ``source``, ``true`` and ``predicted`` class, with the number of ``cells``.
     """
-    sources = list(dict.fromkeys(confusion["source"]))
+    present = set(confusion["source"])
+    sources = [*(name for name in SOURCES if name in present), *sorted(present - set(SOURCES))]
     classes = sorted(set(confusion["true"].astype(str)) | set(confusion["predicted"].astype(str)))
-    with figure(path, 3.2 * max(len(sources), 1), 3.4) as drawn:
-        panels = drawn.subplots(1, max(len(sources), 1), squeeze=False)[0]
+    across = min(max(len(sources), 1), 4 if len(classes) <= FEW_CLASSES else PANELS_ACROSS)
+    lines = max(-(-len(sources) // across), 1)
+    with figure(path, 9.2, (9.2 / across + 0.5) * lines) as drawn:
+        panels = drawn.subplots(lines, across, squeeze=False).ravel()
+        for axes in panels[len(sources) :]:
+            axes.set_axis_off()
         for axes, source in zip(panels, sources, strict=False):
             own = confusion[confusion["source"] == source]
             table = own.pivot_table(index="true", columns="predicted", values="cells", aggfunc="sum", fill_value=0)
@@ -142,7 +162,7 @@ def draw_confusion(confusion: pd.DataFrame, path: Path) -> None:
             for row, column in np.ndindex(*fractions.shape):
                 shade = "white" if fractions[row, column] > 0.6 else "black"
                 text = percent(fractions[row, column], 0)
-                axes.text(column, row, text, ha="center", va="center", color=shade, fontsize=7)
+                axes.text(column, row, text, ha="center", va="center", color=shade, fontsize=8)
             axes.set_xticks(range(len(classes)), classes, rotation=45, ha="right")
             axes.set_yticks(range(len(classes)), classes)
             axes.set_xlabel("predicted")
@@ -219,36 +239,32 @@ def draw_coverage(samplers: pd.DataFrame, path: Path) -> None:
         panels[0].set_ylabel("held-out values inside")
 
 
-def draw_gallery(
-    rows: Sequence[Sequence[np.ndarray]], titles: Sequence[str], ranks: Sequence[float], path: Path
-) -> None:
-    """Draw crops of cells beside the real held-out cells that are nearest to what was generated from their expression.
+def draw_counterfactuals(table: pd.DataFrame, path: Path) -> None:
+    """Draw the generated change of each gene and feature against the observed difference, one panel a direction.
 
-    Parameters
-    ----------
-    rows
-        Crops of each cell: its own, then those of its nearest cells, each of shape (height, width).
-    titles
-        Name of each cell.
-    ranks
-        Pair-match rank of each cell: 0 where what was generated is nearest to the cell itself, .5 by chance.
-    path
-        The figure.
+    ``table`` is as :data:`cineseq.tables.generative.COUNTERFACTUALS`; of each two classes the first order is drawn.
     """
-    wide = max((len(row) for row in rows), default=1)
-    with figure(path, 1.3 * wide + 1.2, 1.35 * max(len(rows), 1) + 0.4) as drawn:
-        panels = drawn.subplots(max(len(rows), 1), wide, squeeze=False)
-        for axes in panels.flat:
-            axes.set_axis_off()
-        for line, (row, title, rank) in enumerate(zip(rows, titles, ranks, strict=True)):
-            for column, crop in enumerate(row):
-                panels[line, column].imshow(crop, cmap="gray", interpolation="nearest")
-            label = f"{title}\nrank {number(rank)}"
-            panels[line, 0].text(
-                -0.1, 0.5, label, transform=panels[line, 0].transAxes, ha="right", va="center", fontsize=6
-            )
-        for column, axes in enumerate(panels[0]):
-            axes.set_title("the cell" if column == 0 else f"nearest {column}", fontsize=8)
+    own = table[table["class_from"].astype(str) < table["class_to"].astype(str)] if len(table) else table
+    directions = list(dict.fromkeys(own["direction"]))
+    with figure(path, 4.8 * max(len(directions), 1), 4) as drawn:
+        panels = drawn.subplots(1, max(len(directions), 1), squeeze=False)[0]
+        if not directions:
+            panels[0].text(0.5, 0.5, "no class was given to the generator", ha="center", va="center")
+            panels[0].set_axis_off()
+        for axes, direction in zip(panels, directions, strict=False):
+            pairs = own[own["direction"] == direction].groupby(["class_from", "class_to"], sort=False)
+            own_colours = colours([f"{start} to {end}" for (start, end), _ in pairs])
+            for (start, end), rows in pairs:
+                colour = own_colours[f"{start} to {end}"]
+                axes.plot(rows["observed"], rows["change"], ".", color=colour, ms=4, label=f"{start} to {end}")
+                for _, row in rows.loc[rows["change"].abs().nlargest(LABELLED).index].iterrows():
+                    axes.annotate(str(row["name"]), (row["observed"], row["change"]), fontsize=6)
+            axes.axline((0, 0), slope=1, color=GREY, ls="--", lw=0.8)
+            axes.axhline(0, color=GREY, lw=0.5)
+            axes.set_xlabel("observed difference of the classes (sd)")
+            axes.set_ylabel("generated change of the same cells (sd)")
+            axes.set_title(_words(direction))
+            axes.legend(fontsize=7)
 
 
 def _words(direction: str) -> str:

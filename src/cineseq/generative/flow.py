@@ -36,28 +36,43 @@ class Flow:
         Weights (outputs, inputs) and intercepts of the layers, in order.
     width
         Number of residuals of a cell.
+    facts
+        Number of the last columns of the condition that code facts of cells; 0 is an unknown fact.
     """
 
     arrays: tuple[np.ndarray, ...]
     width: int
+    facts: int = 0
 
-    def sample(self, condition: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Return one draw for each row of the condition, shape (cells, conditions) to (cells, residuals)."""
+    def sample(self, condition: np.ndarray, rng: np.random.Generator, guidance: float = 1.0) -> np.ndarray:
+        """Return one draw for each row of the condition, shape (cells, conditions) to (cells, residuals).
+
+        With a guidance above 1, draws are pushed from those of unknown facts further than the facts say.
+        """
         state = rng.normal(size=(len(condition), self.width)).astype(np.float32)
         condition = condition.astype(np.float32)
         for start in range(0, len(state), CHUNK):
             rows = slice(start, start + CHUNK)
-            state[rows] = self._carried(state[rows], condition[rows])
+            state[rows] = self._carried(state[rows], condition[rows], guidance)
         return state.astype(np.float64)
 
-    def _carried(self, state: np.ndarray, condition: np.ndarray) -> np.ndarray:
+    def _carried(self, state: np.ndarray, condition: np.ndarray, guidance: float) -> np.ndarray:
         # Heun's method from time 0 to 1.
         step = 1 / SOLVER_STEPS
         for number in range(SOLVER_STEPS):
-            first = self._velocity(state, number * step, condition)
-            second = self._velocity(state + step * first, (number + 1) * step, condition)
+            first = self._guided(state, number * step, condition, guidance)
+            second = self._guided(state + step * first, (number + 1) * step, condition, guidance)
             state = state + step * (first + second) / 2
         return state
+
+    def _guided(self, state: np.ndarray, time: float, condition: np.ndarray, guidance: float) -> np.ndarray:
+        velocity = self._velocity(state, time, condition)
+        if guidance == 1 or not self.facts:
+            return velocity
+        unknown = condition.copy()
+        unknown[:, -self.facts :] = 0
+        without = self._velocity(state, time, unknown)
+        return without + np.float32(guidance) * (velocity - without)
 
     def _velocity(self, state: np.ndarray, time: float, condition: np.ndarray) -> np.ndarray:
         times = np.tile(_waves(np.array([[time]], np.float32)), (len(state), 1))
@@ -68,7 +83,7 @@ class Flow:
         return hidden @ self.arrays[-2].T + self.arrays[-1]
 
 
-def fit_flow(condition: np.ndarray, residuals: np.ndarray, units: np.ndarray, seed: int) -> Flow:
+def fit_flow(condition: np.ndarray, residuals: np.ndarray, units: np.ndarray, seed: int, facts: int = 0) -> Flow:
     """Learn the distribution of residuals given a condition.
 
     Weights are an exponential moving average, of the step at which the error in every fifth group, which is not trained
@@ -84,6 +99,9 @@ def fit_flow(condition: np.ndarray, residuals: np.ndarray, units: np.ndarray, se
         Group of each cell, shape (cells,).
     seed
         Seed of weights, batches and noise.
+    facts
+        Number of the last columns of the condition that code facts of cells. In a tenth of the cells of a batch these
+        are unknown (classifier-free); without facts, the whole condition is.
 
     References
     ----------
@@ -118,6 +136,10 @@ def fit_flow(condition: np.ndarray, residuals: np.ndarray, units: np.ndarray, se
             rows = own[torch.as_tensor(batch, device=device)]
             noise, time = torch.randn(len(rows), width, device=device), torch.rand(len(rows), 1, device=device)
             kept = (torch.rand(len(rows), 1, device=device) >= DROPPED).float()
+            if facts:
+                kept = torch.cat(
+                    [torch.ones(len(rows), condition.shape[1] - facts, device=device), kept.expand(-1, facts)], 1
+                )
             loss = error(rows, noise, time, kept)
             optimiser.zero_grad()
             loss.backward()
@@ -138,7 +160,7 @@ def fit_flow(condition: np.ndarray, residuals: np.ndarray, units: np.ndarray, se
                 best, best_weights, since = now, [p.cpu().numpy().copy() for p in slow], 0
             if since >= PATIENCE:
                 break
-    return Flow(tuple(best_weights), width)
+    return Flow(tuple(best_weights), width, facts)
 
 
 def _waves(time: np.ndarray) -> np.ndarray:

@@ -106,17 +106,10 @@ def pair_match_ranks(real: np.ndarray, generated: np.ndarray) -> np.ndarray:
 
 def nearest_distance(cells: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Return the distance of each cell to the nearest of others, shape (cells,)."""
-    return nearest(cells, others)[1]
-
-
-def nearest(cells: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return position and distance of the nearest of others of each cell, shape (cells,) each."""
-    where, how_far = np.empty(len(cells), dtype=int), np.empty(len(cells))
+    found = np.empty(len(cells))
     for start in range(0, len(cells), CHUNK):
-        apart = cdist(cells[start : start + CHUNK], others)
-        where[start : start + CHUNK] = apart.argmin(axis=1)
-        how_far[start : start + CHUNK] = apart.min(axis=1)
-    return where, how_far
+        found[start : start + CHUNK] = cdist(cells[start : start + CHUNK], others).min(axis=1)
+    return found
 
 
 def memorisation(generated: np.ndarray, real: np.ndarray, train: np.ndarray) -> float:

@@ -14,6 +14,7 @@ import pandas as pd
 from cineseq.errors import UserError, reading
 from cineseq.expression.normalise import Expression, expression_of
 from cineseq.files import replacing
+from cineseq.generative.conditions import Condition, Conditions
 from cineseq.generative.counts import CountModel
 from cineseq.generative.flow import Flow
 from cineseq.generative.judge import nearest_distance
@@ -30,7 +31,7 @@ from cineseq.text import count
 if TYPE_CHECKING:
     from anndata import AnnData
 
-FORMAT = "cineseq generative model 1"
+FORMAT = "cineseq generative model 2"
 EXPRESSION, MORPHOLOGY = "expression", "morphology"
 DIRECTIONS = (f"{MORPHOLOGY}_to_{EXPRESSION}", f"{EXPRESSION}_to_{MORPHOLOGY}")
 MOST_SEEN = 2000
@@ -49,6 +50,8 @@ class DirectionModel:
         Latents of the modality that is given, and of the one that is generated.
     source_names, target_names
         Names of the columns of each block.
+    conditions
+        Facts of cells that are given beside the source.
     mean, sampler
         Conditional mean of the latents of the target, and residuals around it.
     counts
@@ -65,6 +68,7 @@ class DirectionModel:
     target: Blocks
     source_names: tuple[tuple[str, ...], ...]
     target_names: tuple[tuple[str, ...], ...]
+    conditions: Conditions
     mean: MeanModel
     sampler: Sampler
     counts: CountModel | None
@@ -105,6 +109,8 @@ CLASSES: dict[str, type] = {
     kind.__name__: kind
     for kind in (
         Blocks,
+        Condition,
+        Conditions,
         CountModel,
         DirectionModel,
         Flow,
@@ -208,6 +214,7 @@ def generate(
     samples: int = 1,
     seed: int = 1,
     *,
+    guidance: float = 1.0,
     where: str = "generate",
 ) -> AnnData:
     """Generate one modality of cells from the other.
@@ -224,6 +231,8 @@ def generate(
         Samples of each cell.
     seed
         Seed of the samples.
+    guidance
+        Weight of the facts of cells in the flow; above 1 exaggerates what they change. Baselines do not use it.
     where
         What is called, for messages.
 
@@ -238,7 +247,7 @@ def generate(
     Raises
     ------
     UserError
-        When the model does not hold the direction, or a gene or feature that it needs is missing.
+        When the model does not hold the direction, or a gene, feature or column that it needs is missing.
     """
     import anndata  # noqa: PLC0415 - 4 s
 
@@ -249,9 +258,10 @@ def generate(
     data = paired_of(adata, where)
     values = _source_values(own, data, direction.partition("_to_")[0], where)
     # Conditional mean and samples of latents; the mean in columns of the target.
-    x = own.source.standardised(values)
+    facts = own.conditions.facts_of(data.obs, where)
+    x = own.conditions.beside(own.source.standardised(values), facts)
     mean = own.mean.predict(x)
-    drawn = own.sampler.draw(mean, x, samples, stream(seed, direction))
+    drawn = own.sampler.draw(mean, x, samples, stream(seed, direction), guidance)
     expected = np.column_stack(own.target.inverse(mean))
     if own.counts is None:
         parts = [np.column_stack(own.target.inverse(latents)) for latents in drawn]

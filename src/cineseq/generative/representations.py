@@ -5,8 +5,10 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
+from scipy import sparse
 
 from cineseq.prediction.crossval.folds import NotEstimableError
 from cineseq.prediction.crossval.transform import SMALLEST_DEVIATION, kept_genes
@@ -14,6 +16,8 @@ from cineseq.prediction.crossval.transform import SMALLEST_DEVIATION, kept_genes
 COMPONENTS = 50
 MAX_COLUMNS = 2000
 MIN_DETECTED = 0.05
+Columns: TypeAlias = np.ndarray | sparse.csr_matrix
+"""Columns of cells, shape (cells, columns); those of genes may be sparse, and only the kept ones are made dense."""
 FEWEST_AXES = 2
 
 
@@ -44,12 +48,12 @@ class Representation:
         """Number of latent variables."""
         return self.axes.shape[1]
 
-    def standardised(self, values: np.ndarray) -> np.ndarray:
+    def standardised(self, values: Columns) -> np.ndarray:
         """Return the kept columns, imputed and scaled, shape (cells, features) to (cells, kept)."""
-        kept = np.asarray(values[:, self.columns], dtype=np.float64)
+        kept = _dense(values[:, self.columns])
         return (np.where(np.isfinite(kept), kept, self.fill) - self.centre) / self.scale
 
-    def transform(self, values: np.ndarray) -> np.ndarray:
+    def transform(self, values: Columns) -> np.ndarray:
         """Return the latents of cells, shape (cells, features) to (cells, latents)."""
         return self.standardised(values) @ self.axes
 
@@ -59,7 +63,7 @@ class Representation:
 
 
 def fit(
-    values: np.ndarray,
+    values: Columns,
     train: np.ndarray,
     *,
     components: int = COMPONENTS,
@@ -72,7 +76,7 @@ def fit(
     Parameters
     ----------
     values
-        Shape (cells, features), NaN where missing; only rows of ``train`` are looked at.
+        Shape (cells, features), NaN where missing; only rows of ``train`` are looked at. Genes may be sparse.
     train
         Positions of the training cells, shape (training cells,).
     components
@@ -89,10 +93,16 @@ def fit(
     NotEstimableError
         When no column varies in the training cells.
     """
-    own = np.asarray(values[train], dtype=np.float64)
+    rows = values[train]
+    if not genes:
+        kept = np.isfinite(_dense(rows)).any(axis=0)
+    elif sparse.issparse(rows):
+        kept = _kept_sparse(rows, min_detected, max_columns)
+    else:
+        kept = kept_genes(_dense(rows), min_detected, max_columns)
+    columns = np.flatnonzero(kept)
+    own = _dense(rows[:, columns])
     known = np.isfinite(own)
-    columns = np.flatnonzero(kept_genes(own, min_detected, max_columns) if genes else known.any(axis=0))
-    own, known = own[:, columns], known[:, columns]
     # A missing value becomes the median of the training cells.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
@@ -106,6 +116,25 @@ def fit(
     columns, fill, centre, scale = columns[varies], fill[varies], centre[varies], scale[varies]
     axes = principal_axes((own[:, varies] - centre) / scale, components, beyond_noise=genes)
     return Representation(columns, fill, centre, scale, axes)
+
+
+def _dense(values: Columns) -> np.ndarray:
+    return np.asarray(values if isinstance(values, np.ndarray) else values.toarray(), dtype=np.float64)
+
+
+def _kept_sparse(values: sparse.csr_matrix, min_detected: float, max_genes: int | None) -> np.ndarray:
+    """Return which genes pass the filters of :func:`kept_genes`, without a dense array, shape (genes,)."""
+    values = sparse.csr_matrix(values, dtype=np.float64)
+    cells = values.shape[0]
+    mean = np.asarray(values.mean(axis=0)).ravel()
+    variance = np.asarray(values.multiply(values).mean(axis=0)).ravel() - mean**2
+    detected = np.bincount(values.indices[values.data != 0], minlength=values.shape[1]) / cells
+    keep = (detected >= min_detected) & (variance > SMALLEST_DEVIATION**2)
+    if max_genes is not None and keep.sum() > max_genes:
+        spread = np.where(keep, variance, -1.0)
+        keep = np.zeros_like(keep)
+        keep[np.argsort(-spread, kind="stable")[:max_genes]] = True
+    return keep
 
 
 def principal_axes(standardised: np.ndarray, components: int, *, beyond_noise: bool = False) -> np.ndarray:
@@ -135,7 +164,7 @@ def principal_axes(standardised: np.ndarray, components: int, *, beyond_noise: b
 
 
 def fit_blocks(
-    values: Sequence[np.ndarray], train: np.ndarray, *, components: int = COMPONENTS, genes: bool = False
+    values: Sequence[Columns], train: np.ndarray, *, components: int = COMPONENTS, genes: bool = False
 ) -> Blocks:
     """Learn the latents of each block apart, as :func:`fit`; blocks count the same, whatever their columns."""
     parts = tuple(fit(block, train, components=components, genes=genes) for block in values)
@@ -164,12 +193,12 @@ class Blocks:
         """Number of latent variables."""
         return sum(part.latents for part in self.parts)
 
-    def standardised(self, values: Sequence[np.ndarray]) -> np.ndarray:
+    def standardised(self, values: Sequence[Columns]) -> np.ndarray:
         """Return the kept columns of all blocks, imputed, scaled and weighted, shape (cells, kept)."""
         parts = zip(self.parts, values, self.weights, strict=True)
         return np.column_stack([w * part.standardised(v) for part, v, w in parts])
 
-    def transform(self, values: Sequence[np.ndarray]) -> np.ndarray:
+    def transform(self, values: Sequence[Columns]) -> np.ndarray:
         """Return the latents of cells, one array (cells, features) per block, shape (cells, latents)."""
         parts = zip(self.parts, values, self.weights, strict=True)
         return np.column_stack([w * part.transform(v) for part, v, w in parts])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -12,7 +11,6 @@ import pandas as pd
 from scipy.stats import t as student
 
 from cineseq.crossmodal.decompose import explained_genes
-from cineseq.errors import UserError
 from cineseq.expression.normalise import expression_of
 from cineseq.generative.share_tables import FOUND
 from cineseq.generative.shares import SharesOptions
@@ -30,11 +28,8 @@ FIELDS_ARE_NOT_SAMPLES = (
     "replicates are fields: that the difference holds in other samples cannot be claimed, because what is common to "
     "the fields of a sample counts as a difference between classes"
 )
-MODELS_OWN = (
-    "Counterfactuals are the model's: what it generates for the same cell under another class. They are no "
-    "measurement, and no evidence of what a change of class would cause."
-)
-MOST_NAMED = 10
+MOST_NAMED, FEW_NAMED = 10, 3
+NEEDED = f"at least {FEWEST_REPLICATES} replicates of each class, or of both together, are needed"
 
 
 @dataclass(frozen=True)
@@ -97,18 +92,21 @@ def separate(data: PairedData, column: str, options: SharesOptions, shares: pd.D
     names = [str(name) for name in np.unique(classes[known])]
     if len(names) < 2:
         return Responders(pd.DataFrame(), (f"Not estimable: '{column}' has {count(len(names), 'class', 'classes')}.",))
-    tables, notes = [], []
+    tables: list[pd.DataFrame] = []
+    notes: list[str] = []
+    left_out: dict[str, str] = {}
     for first, second in combinations(names, 2):
         rows = np.flatnonzero(np.isin(classes, [first, second]))
         own = data.subset(rows)
         try:
             replicates = _replicates(own.obs, classes[rows], (first, second))
         except NotEstimableError as reason:
-            notes.append(f"{first} and {second}: not estimable: {reason}.")
+            left_out[f"{first} and {second}"] = str(reason)
             continue
         for kind, values, columns in _measured(own, options):
             found = _compare(values, classes[rows] == second, replicates)
             tables.append(found.assign(class_a=first, class_b=second, kind=kind, name=columns))
+    notes += _not_compared(left_out, len(names))
     if not tables:
         return Responders(pd.DataFrame(), tuple(notes))
     table = pd.concat(tables, ignore_index=True)
@@ -117,6 +115,17 @@ def separate(data: PairedData, column: str, options: SharesOptions, shares: pd.D
     if (table["replicate"] == "field").any():
         notes.append(f"Where {FIELDS_ARE_NOT_SAMPLES}.")
     return Responders(table, tuple(notes))
+
+
+def _not_compared(left_out: dict[str, str], classes: int) -> list[str]:
+    """Say in one sentence which pairs of classes are not estimable; ``left_out`` has the reason of each pair."""
+    if not left_out:
+        return []
+    pairs, reasons = list(left_out), set(left_out.values())
+    named = [*pairs[:FEW_NAMED], f"{count(len(pairs) - FEW_NAMED)} more"] if len(pairs) > FEW_NAMED else pairs
+    whole = count(classes * (classes - 1) // 2, "pair")
+    why = reasons.pop() if len(reasons) == 1 else f"a class has too few samples and fields; {NEEDED}"
+    return [f"Not estimable: {count(len(pairs))} of {whole} of classes ({'; '.join(named)}): {why}."]
 
 
 def _replicates(obs: pd.DataFrame, classes: np.ndarray, pair: tuple[str, str]) -> _Replicates:
@@ -141,7 +150,7 @@ def _replicates(obs: pd.DataFrame, classes: np.ndarray, pair: tuple[str, str]) -
     few = min(held["field"])
     msg = (
         f"a class has {count(min(held['sample']), 'sample')} and {count(few, 'field')}, or shares some of them with "
-        f"the other; at least {FEWEST_REPLICATES} replicates of each class, or of both together, are needed"
+        f"the other; {NEEDED}"
     )
     raise NotEstimableError(msg)
 
@@ -211,59 +220,6 @@ def _visible(table: pd.DataFrame, shares: pd.DataFrame | None) -> np.ndarray:
     genes = table["kind"] == "gene"
     found[genes] = table.loc[genes, "name"].map(by_gene).astype("boolean")
     return found.array
-
-
-Generate = Callable[[np.ndarray], np.ndarray]
-"""Function of the class of each cell, shape (cells,), to samples, shape (cells, samples, targets)."""
-
-
-def counterfactuals(
-    generate: Generate, classes: np.ndarray, units: np.ndarray, names: list[str], *, to: str
-) -> pd.DataFrame:
-    """Generate the same cells under another class, and return the mean change of each target.
-
-    Parameters
-    ----------
-    generate
-        Draws samples of all cells under given classes, with the same random numbers at each call.
-    classes
-        Class of each cell, shape (cells,).
-    units
-        Replicate of each cell, shape (cells,), over which intervals are.
-    names
-        Names of the targets.
-    to
-        The class under which all other cells are generated again.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``class_from``, ``class_to``, ``name``, ``change``, ``low``, ``high``, ``cells`` and ``note``, which says that
-        the change is the model's.
-
-    Raises
-    ------
-    UserError
-        When no cell is of that class, or all are.
-    """
-    if to not in set(classes) or (classes == to).all():
-        some = sorted(set(map(str, classes)))
-        msg = f"counterfactuals: no cell changes to class '{to}'; name one of {some} that some cells have and some not."
-        raise UserError(msg)
-    own = generate(classes).mean(axis=1)
-    other = generate(np.full(len(classes), to, dtype=classes.dtype)).mean(axis=1)
-    tables = []
-    for start in sorted(set(map(str, classes)) - {to}):
-        rows = classes == start
-        change = pd.DataFrame(other[rows] - own[rows]).groupby(units[rows]).mean().to_numpy()
-        half = np.full(len(names), np.nan)
-        if len(change) >= FEWEST_REPLICATES:
-            quantile = student.ppf((1 + CONFIDENCE) / 2, len(change) - 1)
-            half = quantile * change.std(axis=0, ddof=1) / np.sqrt(len(change))
-        mean = change.mean(axis=0)
-        ends = {"low": mean - half, "high": mean + half, "cells": int(rows.sum()), "note": MODELS_OWN}
-        tables.append(pd.DataFrame({"class_from": start, "class_to": to, "name": names, "change": mean} | ends))
-    return pd.concat(tables, ignore_index=True)
 
 
 def report(found: Responders) -> dict[str, Any]:

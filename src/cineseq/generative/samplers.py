@@ -39,6 +39,8 @@ class Sampler:
         What the predicted spread is divided by, so that rows keep their variance.
     flow
         The flow of rows divided by ``deviation``; None for baselines.
+    facts
+        Factors of the last columns of the predictors, which code facts of cells, in the condition of the flow.
     """
 
     name: str
@@ -48,8 +50,11 @@ class Sampler:
     spread: MeanModel | None
     factor: float
     flow: Flow | None
+    facts: np.ndarray
 
-    def draw(self, mean: np.ndarray, x: np.ndarray, samples: int, rng: np.random.Generator) -> np.ndarray:
+    def draw(
+        self, mean: np.ndarray, x: np.ndarray, samples: int, rng: np.random.Generator, guidance: float = 1.0
+    ) -> np.ndarray:
         """Return samples of cells.
 
         Parameters
@@ -60,6 +65,8 @@ class Sampler:
             Number of samples.
         rng
             Draws residuals.
+        guidance
+            Weight of the facts in the flow, see :meth:`cineseq.generative.flow.Flow.sample`.
 
         Returns
         -------
@@ -70,7 +77,8 @@ class Sampler:
         spread = self.spread_of(x)[:, None]
         for number in range(samples):
             if self.flow is not None:
-                drawn = self.flow.sample(_condition(mean, self.deviation), rng) * self.deviation
+                condition = _condition(mean, x, self.deviation, self.facts)
+                drawn = self.flow.sample(condition, rng, guidance) * self.deviation
             elif self.root.size:
                 drawn = rng.normal(size=mean.shape) @ self.root
             else:
@@ -99,12 +107,19 @@ class Residuals:
         Predictors, conditional mean by inner folds, and residuals, shape (cells, ...) each.
     units
         Group of each cell, shape (cells,).
+    facts
+        Number of the last columns of ``x`` that code facts of cells.
     """
 
     x: np.ndarray
     mean: np.ndarray
     values: np.ndarray
     units: np.ndarray
+    facts: int = 0
+
+    def of(self, cells: np.ndarray) -> Residuals:
+        """Return those of some cells."""
+        return replace(self, x=self.x[cells], mean=self.mean[cells], values=self.values[cells], units=self.units[cells])
 
 
 def fit_sampler(name: str, residuals: Residuals, seed: int) -> Sampler:
@@ -115,13 +130,15 @@ def fit_sampler(name: str, residuals: Residuals, seed: int) -> Sampler:
         spread, factor, rows = _with_spread(residuals, rows, seed)
     deviation = np.sqrt(np.maximum(rows.var(axis=0), SMALLEST))
     root, flow = np.empty((0, 0)), None
+    deviations = residuals.x[:, residuals.x.shape[1] - residuals.facts :].std(axis=0)
+    facts = np.where(deviations > SMALLEST, 1 / np.maximum(deviations, SMALLEST), 0.0)
     if name == "gaussian":
         values, vectors = np.linalg.eigh(np.atleast_2d(np.cov(rows.T)))
         root = np.sqrt(np.maximum(values, 0))[:, None] * vectors.T
     if name == FLOW:
-        condition = _condition(residuals.mean, deviation)
-        flow = fit_flow(condition, rows / deviation, residuals.units, child_seed(seed, FLOW))
-    return Sampler(name, rows, root, deviation, spread, factor, flow)
+        condition = _condition(residuals.mean, residuals.x, deviation, facts)
+        flow = fit_flow(condition, rows / deviation, residuals.units, child_seed(seed, FLOW), len(facts))
+    return Sampler(name, rows, root, deviation, spread, factor, flow, facts)
 
 
 def choose(scores: dict[str, tuple[float, float]]) -> str:
@@ -132,10 +149,10 @@ def choose(scores: dict[str, tuple[float, float]]) -> str:
     scores
         Area under the curve of the classifier that tells samples from cells, and energy score, of each sampler; less is
         better. The flow is chosen only where both are below those of every baseline, else the baseline that is the
-        hardest to tell from cells.
+        hardest to tell from cells; where too few cells leave the area unknown, that of the least energy score.
     """
     baselines = {name: score for name, score in scores.items() if name != FLOW}
-    best = min(baselines, key=lambda name: (round(max(baselines[name][0], 0.5), 3), baselines[name][1]))
+    best = min(baselines, key=lambda name: (round(np.fmax(baselines[name][0], 0.5), 3), baselines[name][1]))
     if FLOW not in scores:
         return best
     better = all(scores[FLOW][k] < score[k] for score in baselines.values() for k in (0, 1))
@@ -164,5 +181,5 @@ def _bounded(logarithm: np.ndarray, model: MeanModel) -> np.ndarray:
     return np.exp(np.clip((logarithm - model.baseline[0]) / 2, -np.log(LARGEST_SPREAD), np.log(LARGEST_SPREAD)))
 
 
-def _condition(mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:
-    return mean / deviation
+def _condition(mean: np.ndarray, x: np.ndarray, deviation: np.ndarray, facts: np.ndarray) -> np.ndarray:
+    return np.column_stack([mean / deviation, x[:, x.shape[1] - len(facts) :] * facts])

@@ -14,16 +14,37 @@ import cineseq
 from cineseq.config.prediction import Folds
 from cineseq.errors import UserError
 from cineseq.expression.normalise import Expression, expression_of
+from cineseq.features.stored_crops import StoredCrops
+from cineseq.generative.conditions import known_facts
+from cineseq.generative.counterfactuals import ROWS as COUNTERFACTUAL_ROWS
+from cineseq.generative.counterfactuals import counterfactual_rows
+from cineseq.generative.decoded import Decoded, Pixels, decode_study
 from cineseq.generative.direction import Direction, JudgedFold, Modality, final_model, held_out
-from cineseq.generative.judge import pearson_within
 from cineseq.generative.means import AVERAGE, MEAN, Learning
 from cineseq.generative.model import DIRECTIONS, FORMAT, GenerativeModel
-from cineseq.generative.samplers import BASELINES, FLOW, choose
+from cineseq.generative.pictures import MATCH_ROWS, NEIGHBOUR_ROWS, Places, match_rows, match_table, neighbour_rows
+from cineseq.generative.samplers import BASELINES, FLOW
+from cineseq.generative.study_rows import (
+    CHOSEN,
+    CONFUSION_ROWS,
+    DIRECTION_ROWS,
+    GENE_ROWS,
+    JUDGED_ROWS,
+    LEARNER_ROWS,
+    SAMPLER_ROWS,
+    SCORES,
+    confusion_rows,
+    direction_row,
+    gene_rows,
+    judged_rows,
+    latent_rows,
+    learner_rows,
+    sampler_rows,
+)
 from cineseq.io.paired import PairedData
 from cineseq.prediction.crossval.feature_blocks import class_labels, frame_block
 from cineseq.prediction.crossval.folds import FoldPlan, NotEstimableError, plan_folds
 from cineseq.prediction.crossval.out_of_fold import workers
-from cineseq.statistics.metrics import centred, r2, r2_interval
 from cineseq.statistics.streams import child_seed
 from cineseq.text import clean, count, interval, listed, percent
 
@@ -32,27 +53,6 @@ FEWEST_PAIRS = 200
 """Fewest cells for which a generator is learned; with fewer, means and baselines only."""
 ENOUGH_JUDGED = 1000
 """Folds are judged until as many held-out cells were."""
-LEARNER_ROWS = ("direction", "learner", "targets", "r2", "r2_within_class")
-SAMPLER_ROWS = ("direction", "sampler", "n", "c2st", "energy_score", "coverage_80", "coverage_95", "chosen", "note")
-DIRECTION_ROWS = (
-    "direction",
-    "n",
-    "groups",
-    "grouped_by",
-    "latents",
-    "learner",
-    "sampler",
-    "r2",
-    "r2_low",
-    "r2_high",
-    "r2_within_class",
-    "r2_class",
-    "note",
-)
-JUDGED_ROWS = ("direction", "measure", "source", "value", "note")
-CONFUSION_ROWS = ("direction", "source", "true", "predicted", "cells")
-GENE_ROWS = ("gene", "r2", "pearson_within_class", "variance_ratio")
-NEIGHBOUR_ROWS = ("track_id", "neighbour", "distance", "pair_match_rank")
 
 
 @dataclass(frozen=True)
@@ -77,11 +77,20 @@ class GenerateOptions:
         Fewest cells for which a generator is learned.
     min_flow
         Fewest cells for which flow matching is tried; None: never.
+    conditions
+        Columns of cells, such as class, drug or time, that are given beside the other modality. If the class column is
+        among them, cells are also generated under other classes.
     latents
         A representation of expression that was learned elsewhere, one row per cell of the data, indexed by
         ``track_id``; None: principal components learned in the training cells.
     latents_name
         Its name, such as ``X_scVI``.
+    crops
+        Crops of the cells, for pictures; None without images.
+    decoder
+        Whether crops are decoded from latents of morphology.
+    axis_gene
+        Gene along which they are; None: see :func:`cineseq.generative.decoded.decode_study`.
     """
 
     folds: Folds
@@ -92,8 +101,12 @@ class GenerateOptions:
     class_column: str = "condition"
     min_pairs: int = FEWEST_PAIRS
     min_flow: int | None = 1000
+    conditions: tuple[str, ...] = ()
     latents: pd.DataFrame | None = None
     latents_name: str = ""
+    crops: StoredCrops | None = None
+    decoder: bool = False
+    axis_gene: str | None = None
 
 
 @dataclass(frozen=True)
@@ -111,7 +124,8 @@ class Generated:
         chosen for, over the folds.
     samplers
         One row per direction and sampler: area under the curve of the classifier two-sample test, energy score,
-        coverage of 80 and 95 % intervals, whether it was ``chosen``.
+        coverage of 80 and 95 % intervals, whether inner folds have ``chosen`` it, and their scores (``inner_``). The
+        sampler ``chosen`` is that of the inner folds of each fold.
     judged
         One row per direction, measure and source (``generated``, ``class_mean``, ``shuffled``, ``real``).
     confusion
@@ -121,11 +135,20 @@ class Generated:
         One row per gene: ``gene``, ``r2``, ``pearson_within_class``, ``variance_ratio`` (of generated to measured
         counts; missing without counts).
     neighbours
-        One row per judged cell: ``neighbour`` is the real held-out cell whose morphology is nearest to what was
-        generated from the cell's expression, ``pair_match_rank`` 0 to 1 (.5 is chance).
+        One row per judged cell: real held-out cells that show what was generated from its expression, and its
+        ``pair_match_rank`` within its field, see :func:`cineseq.generative.pictures.neighbour_rows`.
+    matches
+        One row per direction and source (``mean``, ``generated``): median pair-match rank with its null.
     latents
         Real and generated latents of one fold on its axes: ``direction``, ``track_id``, ``source`` (``real``,
         ``generated``), ``class``, ``latent_0``, ``latent_1``, ...
+    counterfactuals
+        One row per direction, own class, other class and gene or feature: mean ``change`` in
+        standard deviations; without rows where the class is not given.
+    changed
+        Class column under whose other values cells were generated; None where it is not given.
+    decoded
+        Decoded crops; None where they were not wanted, or there are none.
     models
         Model of each direction, learned in all cells; empty where there are too few.
     notes
@@ -139,9 +162,13 @@ class Generated:
     confusion: pd.DataFrame
     genes: pd.DataFrame
     neighbours: pd.DataFrame
+    matches: pd.DataFrame
     latents: pd.DataFrame
+    counterfactuals: pd.DataFrame
+    decoded: Decoded | None
     models: dict[str, GenerativeModel]
     notes: tuple[str, ...]
+    changed: str | None = None
 
 
 def generate_study(data: PairedData, options: GenerateOptions) -> Generated:
@@ -158,6 +185,7 @@ def generate_study(data: PairedData, options: GenerateOptions) -> Generated:
     data = data.subset(seen)
     try:
         sides, expression = _sides(data, options)
+        _check_gene(options.axis_gene, expression)
         plan = plan_folds(data.obs, options.folds)
     except NotEstimableError as reason:
         logger.warning("Not estimable: %s.", reason)
@@ -176,8 +204,18 @@ def generate_study(data: PairedData, options: GenerateOptions) -> Generated:
             "elsewhere: whether these cells were among its training cells is not known, and held-out numbers hold only "
             "if they were not."
         )
+    facts = known_facts(data.obs, options.conditions, "generative.conditions")
+    if options.conditions:
+        notes.append(
+            f"{listed(options.conditions)} of each cell {'is' if len(options.conditions) == 1 else 'are'} given beside "
+            "the other modality, so that conditional means hold what they tell too; shares of variance do not."
+        )
+    changed = options.class_column if options.class_column in options.conditions else None
     judged = _judged_folds(plan)
-    directions = {name: Direction.of(name, sides, plan, classes, options.learning) for name in DIRECTIONS}
+    directions = {
+        name: Direction.of(name, sides, plan, classes, options.learning, facts=facts, changed=changed)
+        for name in DIRECTIONS
+    }
     # Every direction and fold; the folds that are judged also draw samples.
     flow = enough and options.min_flow is not None and len(data.obs) >= options.min_flow
     names = (*BASELINES, *([FLOW] if flow else []))
@@ -190,9 +228,13 @@ def generate_study(data: PairedData, options: GenerateOptions) -> Generated:
     )
     done = dict(zip(tasks, workers(options.threads)(calls), strict=True))
     parts = {name: [done[name, fold] for fold in range(plan.folds)] for name in DIRECTIONS}
-    samplers = _sampler_rows(parts, enough=enough)
+    samplers = sampler_rows(parts, enough=enough)
     chosen = {row["direction"]: str(row["sampler"]) for row in samplers if row["chosen"]}
-    rows = [_direction_row(name, found, plan, chosen.get(name)) for name, found in parts.items()]
+    rows = [direction_row(name, found, plan, chosen.get(name)) for name, found in parts.items()]
+    places, backward = Places.of(data.obs, classes), DIRECTIONS[1]
+    pairs = [
+        row for name in DIRECTIONS for row in match_rows(name, parts[name], chosen.get(name), places, options.seed)
+    ]
     models = {}
     if enough:
         finals = (
@@ -207,15 +249,19 @@ def generate_study(data: PairedData, options: GenerateOptions) -> Generated:
             models[name] = GenerativeModel(card, {name: made})
     return Generated(
         pd.DataFrame(rows, columns=list(DIRECTION_ROWS)),
-        _learner_rows(parts),
+        learner_rows(parts),
         pd.DataFrame(samplers, columns=list(SAMPLER_ROWS)),
-        _judged_rows(parts, chosen, classes),
-        _confusion_rows(parts, chosen),
-        _gene_rows(parts[DIRECTIONS[0]], chosen.get(DIRECTIONS[0]), expression, classes),
-        _neighbour_rows(parts[DIRECTIONS[1]], chosen.get(DIRECTIONS[1]), data.obs.index.to_numpy(str)),
-        _latent_rows(parts, chosen, data.obs.index.to_numpy(str), classes),
+        judged_rows(parts, classes),
+        confusion_rows(parts),
+        gene_rows(parts[DIRECTIONS[0]], expression, classes),
+        neighbour_rows(parts[backward], chosen.get(backward), places, options.seed),
+        match_table(pairs),
+        latent_rows(parts, data.obs.index.to_numpy(str), classes),
+        counterfactual_rows({name: [part.changes for part in found] for name, found in parts.items()}),
+        _decoded(directions[backward], parts[backward], places.names, options),
         models,
         tuple(notes),
+        changed,
     )
 
 
@@ -228,14 +274,23 @@ def report(found: Generated) -> dict[str, Any]:
         lines.append(
             f"{name.replace('_', ' ')}: {percent(row['r2'])} {interval(row['r2_low'], row['r2_high'], percent)} of the "
             f"variance of {count(row['latents'], 'latent')} in held-out groups by the conditional mean "
-            f"({percent(row['r2_within_class'])} within class, {percent(row['r2_class'])} by the class mean alone); "
-            + (f"samples are by {row['sampler']}." if isinstance(row["sampler"], str) else "no samples.")
+            f"({percent(row['r2_within_class'])} within class, {percent(row['r2_class'])} by the class mean alone)."
         )
         numbers |= {f"{name}.{key}": clean(row[key]) for key in ("n", "r2", "r2_low", "r2_high", "r2_within_class")}
     for row in found.samplers.to_dict("records"):
-        keys = ("c2st", "energy_score", "coverage_80", "coverage_95")
+        keys = (*SCORES, "inner_c2st", "inner_energy_score")
         numbers |= {f"{row['direction']}.{row['sampler']}.{key}": clean(row[key]) for key in keys}
     return {"lines": lines, "numbers": numbers}
+
+
+def _decoded(
+    direction: Direction, parts: list[JudgedFold], names: np.ndarray, options: GenerateOptions
+) -> Decoded | None:
+    """Return decoded crops where they are wanted and there are crops."""
+    if not options.decoder or options.crops is None or not len(options.crops.track_id):
+        return None
+    pixels = Pixels.of(options.crops, names)
+    return decode_study(direction, parts, pixels, gene=options.axis_gene, seed=options.seed, threads=options.threads)
 
 
 def _sides(data: PairedData, options: GenerateOptions) -> tuple[dict[str, Modality], Expression | None]:
@@ -267,7 +322,7 @@ def _sides(data: PairedData, options: GenerateOptions) -> tuple[dict[str, Modali
     countable = expression.kind == "counts" and expression.normalisation == "median"
     totals = np.asarray(expression.counts.sum(axis=1)).ravel()
     genes = Modality(
-        (expression.log[:, kept].toarray(),),
+        (expression.log[:, kept],),
         (tuple(expression.genes[kept].astype(str)),),
         options.components,
         genes=True,
@@ -278,6 +333,16 @@ def _sides(data: PairedData, options: GenerateOptions) -> tuple[dict[str, Modali
     return {"morphology": morphology, "expression": genes}, expression.columns(
         np.isin(range(len(expression.genes)), kept)
     )
+
+
+def _check_gene(gene: str | None, expression: Expression | None) -> None:
+    """Raise a :class:`~cineseq.errors.UserError` where the gene of the pictures is none of the counts."""
+    if gene is not None and expression is not None and gene not in expression.genes:
+        msg = (
+            f"generative.axis_gene: '{gene}' is not a gene that is expressed in enough of the paired cells; name one "
+            f"such as '{expression.genes[0]}', or null."
+        )
+        raise UserError(msg)
 
 
 def _external(data: PairedData, frame: pd.DataFrame, name: str) -> Modality:
@@ -296,182 +361,13 @@ def _judged_folds(plan: FoldPlan) -> set[int]:
     return set(range(int(np.searchsorted(sizes, min(ENOUGH_JUDGED, sizes[-1]))) + 1))
 
 
-def _total(parts: list[JudgedFold], name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return cells and, per cell, squared errors of a learner, of the training mean, and gain of it within class."""
-    cells = np.concatenate([part.test for part in parts])
-    rows: tuple[list[np.ndarray], ...] = ([], [], [])
-    for part in parts:
-        errors = part.real - part.by_learner[name], part.real - part.baseline
-        rows[0].append(np.square(errors[0]).sum(axis=1))
-        rows[1].append(np.square(errors[1]).sum(axis=1))
-        rows[2].append(np.column_stack([np.square(centred(e, part.classes)).sum(axis=1) for e in errors]))
-    residual, baseline, inside = (np.concatenate(kind) for kind in rows)
-    return cells, residual, baseline, inside
-
-
-def _direction_row(name: str, parts: list[JudgedFold], plan: FoldPlan, sampler: str | None) -> dict[str, Any]:
-    cells, residual, baseline, inside = _total(parts, "chosen")
-    low, high = r2_interval(baseline - residual, baseline, plan.units[cells])
-    learners = pd.Series(np.concatenate([part.learner for part in parts])).value_counts()
-    of_class = _total(parts, "class_mean")[1]
-    return {
-        "direction": name,
-        "n": len(cells),
-        "groups": plan.groups,
-        "grouped_by": plan.grouped_by,
-        "latents": int(np.median([part.real.shape[1] for part in parts])),
-        "learner": str(learners.index[0]),
-        "sampler": sampler,
-        "r2": float(1 - residual.sum() / baseline.sum()),
-        "r2_low": low,
-        "r2_high": min(high, 1.0),
-        "r2_within_class": float(1 - inside[:, 0].sum() / inside[:, 1].sum()),
-        "r2_class": float(1 - of_class.sum() / baseline.sum()),
-        "note": "none found" if not low > 0 else None,
-    }
-
-
-def _learner_rows(parts: dict[str, list[JudgedFold]]) -> pd.DataFrame:
-    rows = []
-    for direction, found in parts.items():
-        learners = np.concatenate([part.learner for part in found])
-        for name in found[0].by_learner:
-            _, residual, baseline, inside = _total(found, name)
-            of_all = {"r2": 1 - residual.sum() / baseline.sum()}
-            of_all["r2_within_class"] = 1 - inside[:, 0].sum() / inside[:, 1].sum()
-            rows.append({"direction": direction, "learner": name, "targets": int((learners == name).sum())} | of_all)
-    return pd.DataFrame(rows, columns=list(LEARNER_ROWS))
-
-
-def _sampler_rows(parts: dict[str, list[JudgedFold]], *, enough: bool) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = []
-    for direction, found in parts.items():
-        judged = [part for part in found if part.scores]
-        sizes = np.array([len(part.test) for part in judged])
-        mean = {
-            name: {key: float(np.average([part.scores[name][key] for part in judged], weights=sizes)) for key in keys}
-            for name, keys in judged[0].scores.items()
-        }
-        best = choose({name: (scores["c2st"], scores["energy_score"]) for name, scores in mean.items()})
-        rows += [
-            {"direction": direction, "sampler": name, "n": int(sizes.sum()), "chosen": name == best, "note": None}
-            | scores
-            | ({} if enough else {"note": "a baseline only: too few cells for a generator"})
-            for name, scores in mean.items()
-        ]
-    return rows
-
-
-def _judged_rows(parts: dict[str, list[JudgedFold]], chosen: dict[str, str], classes: np.ndarray) -> pd.DataFrame:
-    rows = []
-    note = None if len(np.unique(classes)) > 1 else "not estimable: all cells are of one class"
-    for direction, sampler in chosen.items():
-        judged = [part for part in parts[direction] if part.scores]
-        sizes = [len(part.test) for part in judged]
-        for key in judged[0].judged[sampler]:
-            measure, source = key
-            values = np.array([part.judged[sampler][key] for part in judged])
-            known = np.isfinite(values)
-            value = float(np.average(values[known], weights=np.array(sizes)[known])) if known.any() else np.nan
-            of_class = measure in {"macro_f1", "purity"}
-            rows.append(
-                {
-                    "direction": direction,
-                    "measure": measure,
-                    "source": source,
-                    "value": value,
-                    "note": note if of_class else None,
-                }
-            )
-    return pd.DataFrame(rows, columns=list(JUDGED_ROWS))
-
-
-def _confusion_rows(parts: dict[str, list[JudgedFold]], chosen: dict[str, str]) -> pd.DataFrame:
-    frames = []
-    for direction, sampler in chosen.items():
-        for part in parts[direction]:
-            for source, predicted in part.predicted.get(sampler, {}).items():
-                frame = pd.DataFrame({"true": part.classes, "predicted": predicted})
-                frames.append(frame.assign(direction=direction, source=source))
-    if not frames:
-        return pd.DataFrame(columns=list(CONFUSION_ROWS))
-    whole = pd.concat(frames).groupby(list(CONFUSION_ROWS[:-1]), sort=True).size()
-    return whole.rename("cells").reset_index()
-
-
-def _gene_rows(
-    parts: list[JudgedFold], sampler: str | None, expression: Expression | None, classes: np.ndarray
-) -> pd.DataFrame:
-    """Return what is explained of each gene that was kept in every fold."""
-    of_genes = [part.genes for part in parts if part.genes is not None]
-    if expression is None or not of_genes:
-        return pd.DataFrame(columns=list(GENE_ROWS))
-    kept = of_genes[0].columns
-    for other in of_genes[1:]:
-        kept = np.intersect1d(kept, other.columns)
-    real = np.asarray(expression.log[:, kept].toarray(), dtype=np.float64)
-    predicted, baseline = np.zeros_like(real), np.zeros_like(real)
-    drawn, rows = [], []
-    for part, genes in zip(parts, of_genes, strict=True):
-        at = np.searchsorted(genes.columns, kept)
-        predicted[part.test], baseline[part.test] = genes.expected[:, at], genes.mean[at]
-        if genes.counts is not None:
-            drawn.append(genes.counts[:, at])
-            rows.append(part.test)
-    ratio = np.full(len(kept), np.nan)
-    if drawn and sampler is not None:
-        measured = expression.counts[np.concatenate(rows)][:, kept].toarray().var(axis=0)
-        ratio = np.where(measured > 0, np.vstack(drawn).var(axis=0) / np.where(measured > 0, measured, 1), np.nan)
-    found = {
-        "gene": expression.genes[kept].astype(str),
-        "r2": np.asarray(r2(real - predicted, real - baseline)),
-        "pearson_within_class": pearson_within(real, predicted, classes),
-        "variance_ratio": ratio,
-    }
-    return pd.DataFrame(found, columns=list(GENE_ROWS)).sort_values("r2", ascending=False, ignore_index=True)
-
-
-def _neighbour_rows(parts: list[JudgedFold], sampler: str | None, names: np.ndarray) -> pd.DataFrame:
-    frames = [
-        pd.DataFrame(
-            {
-                "track_id": names[part.test],
-                "neighbour": names[part.test[part.neighbours[sampler][0]]],
-                "distance": part.neighbours[sampler][1],
-                "pair_match_rank": part.ranks,
-            }
-        )
-        for part in parts
-        if sampler is not None and sampler in part.neighbours
-    ]
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(NEIGHBOUR_ROWS))
-
-
-def _latent_rows(
-    parts: dict[str, list[JudgedFold]], chosen: dict[str, str], names: np.ndarray, classes: np.ndarray
-) -> pd.DataFrame:
-    frames = []
-    for direction, sampler in chosen.items():
-        part = next(part for part in parts[direction] if part.scores)
-        for source, values in (("real", part.real), ("generated", part.samples[sampler])):
-            frame = pd.DataFrame(values, columns=[f"latent_{k}" for k in range(values.shape[1])])
-            frame.insert(0, "direction", direction)
-            frame.insert(1, "track_id", names[part.test])
-            frame.insert(2, "source", source)
-            frame.insert(3, "class", classes[part.test])
-            frames.append(frame)
-    return (
-        pd.concat(frames, ignore_index=True)
-        if frames
-        else pd.DataFrame(columns=["direction", "track_id", "source", "class"])
-    )
-
-
 def _card(
     name: str, rows: list[dict[str, Any]], samplers: list[dict[str, Any]], plan: FoldPlan, options: GenerateOptions
 ) -> dict[str, Any]:
     row = next(row for row in rows if row["direction"] == name)
-    best = next(row for row in samplers if row["direction"] == name and row["chosen"])
+    own = [sampler for sampler in samplers if sampler["direction"] == name]
+    best = next(sampler for sampler in own if sampler["chosen"])
+    nested = next(sampler for sampler in own if sampler["sampler"] == CHOSEN)
     return {
         "format": FORMAT,
         "cineseq": cineseq.__version__,
@@ -484,10 +380,11 @@ def _card(
         "sampler": best["sampler"],
         "r2": clean(row["r2"]),
         "r2_within_class": clean(row["r2_within_class"]),
-        "c2st": clean(best["c2st"]),
-        "energy_score": clean(best["energy_score"]),
+        "c2st": clean(nested["c2st"]),
+        "energy_score": clean(nested["energy_score"]),
         "representation": options.latents_name or "principal components",
         "class_column": options.class_column,
+        "conditions": listed(list(options.conditions)) if options.conditions else "none",
         "seed": options.seed,
         "learners": listed([*options.learning.learners, AVERAGE, MEAN]),
     }
@@ -505,7 +402,10 @@ def _not_estimable(reason: str) -> Generated:
         confusion=blank(CONFUSION_ROWS),
         genes=blank(GENE_ROWS),
         neighbours=blank(NEIGHBOUR_ROWS),
+        matches=blank(MATCH_ROWS),
         latents=blank(("direction", "track_id", "source", "class")),
+        counterfactuals=blank(COUNTERFACTUAL_ROWS),
+        decoded=None,
         models={},
         notes=(reason,),
     )

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cineseq.features.stored_crops import StoredCrops, no_crops
 from cineseq.files import replacing
-from cineseq.generative import responders, study, timecurve
+from cineseq.generative import counterfactuals, responders, study, timecurve
 from cineseq.generative.figures import common_map, draw_confusion, draw_coverage, draw_map
 from cineseq.generative.model import GenerativeModel, save
+from cineseq.generative.picture_figures import NO_IMAGES, draw_decoded, draw_gallery, draw_gene_axis, gallery_cells
 from cineseq.generative.responders import Responders
 from cineseq.generative.share_tables import sentences
 from cineseq.generative.shares import Shares
@@ -20,6 +22,7 @@ from cineseq.generative.study import Generated
 from cineseq.generative.timecurve import TimeCurve
 from cineseq.tables import generative as contracts
 from cineseq.tables.contract import Table, empty, write_table
+from cineseq.text import known, number, p_value
 
 FLOW = "flow"
 """The sampler that is a trained generative model; the others are baselines."""
@@ -56,6 +59,30 @@ def draw_generated(found: Generated, seed: int, *, coverage: Path, confusion: Pa
     draw_map(map_of, own["source"].to_numpy(str), classes.to_numpy(str), together)
 
 
+def write_pictures(
+    found: Generated,
+    crops: StoredCrops | None,
+    rows: int,
+    *,
+    gallery: Path | None,
+    decoded: Path | None,
+    axis: Path | None,
+    reconstruction: Path | None,
+) -> None:
+    """Draw cells and decoded crops, and write the error of these; a path that is None is not written."""
+    shown = no_crops() if crops is None else crops
+    chosen = gallery_cells(complete(found.neighbours, contracts.GENERATED_NEIGHBOURS), shown, rows)
+    if gallery is not None:
+        draw_gallery(chosen, shown, gallery)
+    if decoded is not None:
+        draw_decoded(found.decoded, chosen, shown.channels, decoded)
+    if axis is not None:
+        draw_gene_axis(found.decoded, shown.channels, axis)
+    if reconstruction is not None:
+        errors = pd.DataFrame() if found.decoded is None else found.decoded.errors
+        write_complete(errors, reconstruction, contracts.RECONSTRUCTION)
+
+
 def write_models(models: dict[str, GenerativeModel], folder: Path) -> None:
     """Write the model of each direction and the cards of all, which are none where cells were too few."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -66,8 +93,19 @@ def write_models(models: dict[str, GenerativeModel], folder: Path) -> None:
         temporary.write_text(json.dumps(cards, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
-def report_of(made: Generated, explained: Shares, curve: TimeCurve, apart: Responders) -> dict[str, Any]:
-    """Return the report of the step: sentences on generation, shares, time and classes, each said once, and numbers."""
+def report_of(
+    made: Generated,
+    explained: Shares,
+    curve: TimeCurve,
+    apart: Responders,
+    changed: pd.DataFrame,
+    *,
+    with_images: bool,
+) -> dict[str, Any]:
+    """Return the report of the step: sentences on generation, shares, time and classes, each said once, and numbers.
+
+    ``changed`` are the counterfactuals beside observed differences.
+    """
     generation = study.report(made)
     lines = [str(line) for line in generation["lines"]]
     lines += of_samplers(made.samplers)
@@ -77,10 +115,38 @@ def report_of(made: Generated, explained: Shares, curve: TimeCurve, apart: Respo
         shares = sentences(explained.summary, explained.targets, explained.calibration)
         lines += shares["lines"]
         numbers |= {f"shares.{name}": value for name, value in shares["numbers"].items()}
-    for name, said in (("time", timecurve.report(curve)), ("classes", responders.report(apart))):
+    lines += of_pictures(made, with_images=with_images)
+    parts = {
+        "time": timecurve.report(curve),
+        "classes": responders.report(apart),
+        "counterfactuals": counterfactuals.report(changed, made.changed),
+    }
+    for name, said in parts.items():
         lines += said["lines"]
         numbers |= {f"{name}.{key}": value for key, value in said["numbers"].items()}
     return {"lines": list(dict.fromkeys(lines)), "numbers": numbers}
+
+
+def of_pictures(made: Generated, *, with_images: bool) -> list[str]:
+    """Say whether what is generated for a cell is that cell's, and whose the pictures are."""
+    lines = []
+    for direction, rows in made.matches.groupby("direction", sort=False):
+        said = []
+        for row in rows.to_dict("records"):
+            what = "predicted mean" if row["source"] == "mean" else "generated sample"
+            said.append(
+                f"{what}: median rank {number(row['median_rank'])}, {number(row['null_median'])} with shuffled pairs, "
+                f"{p_value(row['p_value'])}"
+                if known(row["median_rank"])
+                else f"{what}: {row['note']}"
+            )
+        lines.append(
+            f"{str(direction).replace('_', ' ')}, whether it is the cell's own (rank of the true cell among the "
+            f"held-out cells of its field, 0 to 1; pairs are shuffled within field and class): {'; '.join(said)}."
+        )
+    if not with_images:
+        lines.append(NO_IMAGES)
+    return [*lines, *(made.decoded.notes if made.decoded is not None else ())]
 
 
 def of_samplers(samplers: pd.DataFrame) -> list[str]:

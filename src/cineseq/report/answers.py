@@ -1,4 +1,4 @@
-"""The five answers of a run as sentences, each with its number, interval, null and verdict."""
+"""The answers of a run as sentences, each with its number, interval, null and verdict."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from cineseq.prediction.group_sentences import group_sentences
 from cineseq.report.cluster_answer import clusters
 from cineseq.report.evidence import Evidence
 from cineseq.report.found import Claim, Found
+from cineseq.report.generative_answer import generative
 from cineseq.report.prediction_answers import function_genes, main_function, modalities
 from cineseq.report.sister_answer import sisters
 from cineseq.report.variance import crossmodal
@@ -38,7 +39,7 @@ class Answer:
 
 
 def answer_all(evidence: Evidence, caveats: Sequence[str] = (), doubt_of_lineages: str = "") -> list[Answer]:
-    """Answer the five questions in the order of the page.
+    """Answer the questions in the order of the page.
 
     Parameters
     ----------
@@ -55,6 +56,7 @@ def answer_all(evidence: Evidence, caveats: Sequence[str] = (), doubt_of_lineage
         ("modalities", "Which modalities predict function?", modalities),
         ("sisters", "What happened to the sisters?", sisters),
         ("crossmodal", "How much of one modality does the other explain?", crossmodal),
+        ("generative", "What of a cell can be generated from its other modality?", generative),
     )
     answers = []
     for name, question, answer in wanted:

@@ -15,6 +15,8 @@ from cineseq.report.false_divisions import divisions_found, doubt_of_lineages, w
 from cineseq.text import count, listed, percent
 
 STEP_WORDS = {"segment": "segmentation", "morphology": "morphology", "embed": "the image embedding"}
+PICTURES = "pictures"
+"""The step that shows crops of cells, from which nothing is predicted."""
 Level = Literal["serious", "warning", "info"]
 ORDER: tuple[Level, ...] = ("serious", "warning", "info")
 NOT_MEASURED = ": not measured, "
@@ -146,8 +148,9 @@ def _division_notices(false: int, found: int) -> list[Notice]:
 
 def _image_notices(channels: Channels, inputs: Inputs, cells: Cells, pixel_sizes: set[float | None]) -> list[Notice]:
     notices = []
-    if channels.function and channels.allow_function_in:
-        where = listed([STEP_WORDS[step] for step in channels.allow_function_in])
+    measuring = [step for step in channels.allow_function_in if step != PICTURES]
+    if channels.function and measuring:
+        where = listed([STEP_WORDS[step] for step in measuring])
         text = (
             f"The function channel ({listed(channels.function)}) was allowed in {where}: images then contain function, "
             "and predict it partly from itself."
@@ -155,6 +158,8 @@ def _image_notices(channels: Channels, inputs: Inputs, cells: Cells, pixel_sizes
         notices.append(Notice("serious", text))
     elif channels.function:
         text = f"The function channel ({listed(channels.function)}) was not used for masks, morphology or embeddings."
+        if PICTURES in channels.allow_function_in:
+            text = f"{text} It is in the crops of single cells that the generative step shows."
         notices.append(Notice("info", text))
     if None in pixel_sizes:
         text = "The pixel size of some or all images is unknown: sizes are in pixels (columns whose names end in _px)."

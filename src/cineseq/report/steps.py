@@ -39,6 +39,7 @@ STEPS = {
     "differential_expression": "Differential expression",
     "predict": "Prediction of function",
     "explain_modalities": "Variance between modalities",
+    "generate": "Each modality generated from the other",
     "describe_fates": "Fates described",
     "compare_sisters": "Sisters compared",
     "compare_sisters_before_death": "Sisters compared before a death",

@@ -48,6 +48,10 @@ SHAPE_JOINT = _names("""
 BANF1 BRD2 CHD4 DNMT1 EED EHMT2 EZH2 H1-0 H1-4 H2AX HDAC1 HDAC2 HMGA1 HMGN2 KDM1A LEMD2 LMNA LMNB1 LMNB2 NPM1 NUP62
 NUP93 NUP153 RBBP4 RBBP7 SUN1 SUN2 SUV39H1 SYNE1 SYNE2 TPR UHRF2
 """)
+SHAPE_SIZE = _names("""
+BOP1 DKC1 EIF2S1 EIF3B EIF4A1 EIF4E EIF4G1 FBL GNL3 HEATR1 MYBBP1A MYC NCL NOLC1 NOP2 NOP14 NOP56 NOP58 PES1 POLR1A
+POLR1B RRP12 UTP20 WDR12
+""")
 MITOCHONDRIAL = _names("""
 MT-ND1 MT-ND2 MT-CO1 MT-CO2 MT-ATP8 MT-ATP6 MT-CO3 MT-ND3 MT-ND4L MT-ND4 MT-ND5 MT-ND6 MT-CYB
 """)
@@ -66,7 +70,12 @@ def _background() -> list[str]:
     return [*_RIBOSOMAL, *(f"{stem}{i}" for stem, low, high in _NUMBERED for i in range(low, high))]
 
 
-FOLLOWS_SHAPE = {"shape_early": (0.9, 1.3), "shape_late": (0.9, 1.3), "shape_joint": (0.8, 1.1)}
+FOLLOWS_SHAPE = {
+    "shape_early": (0.9, 1.3),
+    "shape_late": (0.9, 1.3),
+    "shape_joint": (0.8, 1.1),
+    "shape_size": (0.9, 1.3),
+}
 """Groups of genes that follow shape within a field, and their least and largest log fold change per unit of it."""
 CONFOUNDED_FRACTION = 0.30
 """Fraction of the genes without a group that vary between fields."""
@@ -103,9 +112,10 @@ def gene_table(count: int, rng: np.random.Generator) -> pd.DataFrame:
         "shape_joint": SHAPE_JOINT,
     }
     named = [(gene, group) for group, genes in groups.items() for gene in genes]
-    taken = {gene for gene, _ in named}
-    rest = [gene for gene in _background() if gene not in taken][: count - len(named)]
-    genes = pd.DataFrame([*named, *((gene, "none") for gene in rest)], columns=["gene", "group"])
+    last = [(gene, "shape_size") for gene in SHAPE_SIZE]
+    taken = {gene for gene, _ in (*named, *last)}
+    rest = [gene for gene in _background() if gene not in taken][: count - len(named) - len(last)]
+    genes = pd.DataFrame([*named, *((gene, "none") for gene in rest), *last], columns=["gene", "group"])
     return _loaded(genes, rng)
 
 
@@ -114,7 +124,7 @@ def _loaded(genes: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     base = rng.normal(0.0, 1.1, n)
     # marker and module genes are detected in most cells, like those reported in real experiments
     level = {"function_module": 0.9, "state_a": 0.5, "state_b": 0.5, "stress": 0.4, "s_phase": -0.1, "g2m_phase": 0.0}
-    level |= {"shape_early": 0.7, "shape_late": 0.7, "shape_joint": 0.7}
+    level |= {"shape_early": 0.7, "shape_late": 0.7, "shape_joint": 0.7, "shape_size": 0.7}
     for name, centre in level.items():
         base = np.where(group == name, centre + 0.5 * rng.standard_normal(n), base)
     base = np.where(genes["gene"].isin(_RIBOSOMAL), 1.6 + 0.5 * rng.standard_normal(n), base)

@@ -36,12 +36,12 @@ LOADINGS = {
 """Correlation of each shape feature with the latent that is associated with function."""
 
 
-SHARED = ("shape_early", "shape_late", "shape_joint")
+SHARED = ("shape_early", "shape_late", "shape_joint", "shape_size")
 """What shape shares with expression within a field, apart from function; groups of genes have the same names.
 
 The first is the part of elongation that is independent of function, seen throughout a cell's life. The second is that
 of the texture in bright field, which fades in at the end of the movie. The third is a bounded product of elongation and
-size, which no linear function of shape predicts; genes of the first and third together tell size.
+size, which no linear function of shape predicts. The last is the part of size that is independent of function.
 """
 FADES_IN = (9, 2)
 """The second part of :data:`SHARED` fades in from the first to the second of these numbers of frames before the end."""
@@ -129,9 +129,10 @@ def draw_latents(cells: pd.DataFrame, settings: Simulate, seed: int, sample: str
         latents[name] = loading * latents["shape"] + np.sqrt(1 - loading**2) * own[name]
     latents["bright_texture_before"] = LOADINGS["bright_texture"] * latents["shape"]
     # What genes share with shape: the parts of features that are independent of function, or as many random numbers.
-    parts = [own["elongation"], own["bright_texture"], latents["elongation"].to_numpy(), latents["size"].to_numpy()]
+    both = latents["elongation"].to_numpy(), latents["size"].to_numpy()
+    parts = [own["elongation"], own["bright_texture"], *both, own["size"]]
     if not settings.plants("shared"):
-        parts = list(stream(seed, "not shared", sample, fov).standard_normal((4, len(cells))))
-    early, late, one, other = parts
+        parts = list(stream(seed, "not shared", sample, fov).standard_normal((5, len(cells))))
+    early, late, one, other, size = parts
     joint = JOINT * np.tanh(one) * np.tanh(other)
-    return latents.assign(shape_early=early, shape_late=late, shape_joint=joint)
+    return latents.assign(shape_early=early, shape_late=late, shape_joint=joint, shape_size=size)

@@ -63,6 +63,7 @@ SIMULATED_CELLS = Table(
         Column("shape_early", "number", "Latent variable that elongation shares with genes, seen throughout life"),
         Column("shape_late", "number", "Latent variable that texture in bright field shares with genes, seen last"),
         Column("shape_joint", "number", "Product of two latent variables of shape that genes follow"),
+        Column("shape_size", "number", "Latent variable that size shares with genes, seen throughout life"),
         Column("trait_*", "number", "Feature of shape as drawn, standard normal"),
     ),
 )
@@ -85,6 +86,7 @@ SIMULATED_GENES = Table(
         Column("shape_early", "number", "Log fold change per unit of the cell's variable of that name"),
         Column("shape_late", "number", "Log fold change per unit of the cell's variable of that name"),
         Column("shape_joint", "number", "Log fold change per unit of the cell's variable of that name"),
+        Column("shape_size", "number", "Log fold change per unit of the cell's variable of that name"),
         Column("goes_with_function", "truth", "Whether an association of the gene with function is planted"),
     ),
 )

@@ -111,6 +111,16 @@ class Study:
         return self.has_counts and self.config.generative.enabled
 
     @property
+    def shows_generated(self) -> bool:
+        """Whether there are crops of cells by which what is generated is shown."""
+        return self.generates and self.has_movies
+
+    @property
+    def decodes(self) -> bool:
+        """Whether crops are decoded."""
+        return self.shows_generated and self.config.generative.decoder
+
+    @property
     def inputs(self) -> list[str]:
         """Every file that the sheet names, for the record."""
         columns = (*FIELD_PATHS, *SAMPLE_PATHS, *STUDY_PATHS)

@@ -146,8 +146,8 @@ def test_the_stain_of_dead_cells_enters_no_step(step: str) -> None:
 @given(
     present=st.lists(st.sampled_from("abcdef"), unique=True).map(tuple),
     function=st.lists(st.sampled_from("abcdef"), unique=True),
-    allowed=st.lists(st.sampled_from(["segment", "morphology", "embed"]), unique=True),
-    step=st.sampled_from(["segment", "morphology", "embed"]),
+    allowed=st.lists(st.sampled_from(["segment", "morphology", "embed", "pictures"]), unique=True),
+    step=st.sampled_from(["segment", "morphology", "embed", "pictures"]),
 )
 def test_no_step_sees_a_function_channel_that_it_may_not(
     present: tuple[str, ...], function: list[str], allowed: list[str], step: str

@@ -266,7 +266,13 @@ def test_shared_variance_stands_beside_its_oracle_and_ranks_the_planted_genes():
     )  # fmt: skip
     genes = table(GENE_VARIANCE, gene=list("abcd"), r2_within=[0.3, 0.2, 0.1, 0.9])
     known = pd.DataFrame(
-        {"gene": list("abcd"), "shape_early": [1.0, 0, 0, 0], "shape_late": [0, 1.0, 0, 0], "shape_joint": [0, 0, 0, 1]}
+        {
+            "gene": list("abcd"),
+            "shape_early": [1.0, 0, 0, 0],
+            "shape_late": [0, 1.0, 0, 0],
+            "shape_joint": [0, 0, 0, 1],
+            "shape_size": 0.0,
+        }
     )
     rows = {r["measure"]: r for r in score_shared(summary, genes, known, {"morphology_to_expression_r2": 0.3})}
     assert rows["r2_morphology_to_expression"]["recovered"] == 0.1
@@ -282,6 +288,7 @@ def test_how_early_genes_are_visible_stands_beside_when_shape_shows_them():
             "shape_early": [1, 1, 0, 0, 0],
             "shape_late": [0, 0, 1, 1, 0],
             "shape_joint": [0, 0, 0, 0, 1],
+            "shape_size": 0,
         }
     )
     visible = pd.DataFrame({"gene": list("abcde"), "visible": True, "earliest_hours": [9.0, 7.0, 2.0, 1.0, 5.0]})

@@ -215,7 +215,7 @@ def test_bad_paired_data_are_refused(tmp_path: Path) -> None:
     path = make_h5ad(tmp_path / "a.h5ad", speed=[1.0, 2.0])
     with pytest.raises(UserError, match=r"a\.h5ad: there is no function"):
         read_external_paired(path, External())
-    with pytest.raises(UserError, match="there is no such file of paired data"):
+    with pytest.raises(UserError, match="there is no such file; check the column paired of the sample sheet"):
         read_external_paired(tmp_path / "b.h5ad", External())
     with pytest.raises(UserError, match=r"c\.h5ad: not readable as \.h5ad"):
         read_external_paired(write(tmp_path / "c.h5ad", "no"), External())

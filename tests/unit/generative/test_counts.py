@@ -36,3 +36,22 @@ def test_poisson_counts_get_no_dispersion() -> None:
     model = fit_counts(counts, np.full(counts.shape, np.log(6.0)), library, libraries, 1000.0)
     assert model.dispersion.max() < 0.02
     assert model.factor * 5.0**model.power == pytest.approx(5, rel=0.05)
+
+
+def test_held_out_variance_is_right_where_genes_go_with_total_counts_beyond_the_predictors() -> None:
+    rng, many = np.random.default_rng(2), 8000
+    x = rng.normal(size=(2 * many, 2))
+    depth = 0.15 * x[:, 1] + 0.4 * rng.normal(size=2 * many)
+    rate = np.exp(3 + 0.2 * x[:, :1] + depth[:, None] * np.array([-0.5, 0.2, 1.0]))
+    counts = rng.poisson(rate * rng.gamma(20, 1 / 20, size=rate.shape)).astype(float)
+    libraries = np.exp(8 + depth)
+    log = np.log1p(counts * (np.exp(8) / libraries)[:, None])
+    own, held = np.arange(many), np.arange(many, 2 * many)
+    means = fit_mean(x[own], log[own], own % 10, 1, Learning(("ridge",)))
+    library = fit_mean(x[own], np.log(libraries[own])[:, None], own % 10, 1, Learning(("ridge",)))
+    model = fit_counts(counts[own], means.held_out, library, libraries[own], float(np.exp(8)))
+    first, second = model.moments(means.predict(x[held]), x[held]) / many
+    assert first == pytest.approx(counts[held].mean(axis=0), rel=0.03)
+    assert second - first**2 == pytest.approx(counts[held].var(axis=0), rel=0.1)
+    drawn = np.vstack([model.draw(means.predict(x[held]), x[held], rng) for _ in range(10)])
+    assert drawn.var(axis=0) == pytest.approx(second - first**2, rel=0.05)

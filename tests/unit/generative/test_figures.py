@@ -12,7 +12,6 @@ from cineseq.config.prediction import Crossmodal, Folds
 from cineseq.generative.figures import (
     draw_confusion,
     draw_coverage,
-    draw_gallery,
     draw_map,
     draw_ranked,
     draw_shares,
@@ -68,9 +67,7 @@ def test_judgements_are_drawn(tmp_path):
         }
     )
     draw_coverage(samplers, tmp_path / "coverage.svg")
-    crops = [[np.eye(8)] * 3, [np.ones((8, 8))] * 2]
-    draw_gallery(crops, ["s1/f1/1", "s1/f1/2"], [0.1, 0.5], tmp_path / "gallery.png")
-    for name in ("confusion.svg", "coverage.svg", "gallery.png"):
+    for name in ("confusion.svg", "coverage.svg"):
         assert is_drawn(tmp_path / name)
 
 

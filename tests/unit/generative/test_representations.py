@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import sparse
 
 from cineseq.generative.representations import fit, fit_blocks
 from cineseq.prediction.crossval.folds import NotEstimableError
@@ -35,7 +36,9 @@ def test_genes_that_no_or_few_training_cells_express_are_left_out() -> None:
     values = rng.poisson(2, size=(100, 5)).astype(float)
     values[:, 1] = 0
     values[:80, 3] = 0
-    assert fit(values, np.arange(80), genes=True).columns.tolist() == [0, 2, 4]
+    dense, thin = (fit(own, np.arange(80), genes=True) for own in (values, sparse.csr_matrix(values)))
+    assert dense.columns.tolist() == thin.columns.tolist() == [0, 2, 4]
+    np.testing.assert_allclose(dense.transform(values), thin.transform(sparse.csr_matrix(values)))
 
 
 def test_axes_of_noise_among_genes_are_left_out_and_those_of_a_program_kept() -> None:

@@ -9,8 +9,7 @@ from scipy import sparse
 from tests.unit.prediction.prediction_examples import Planted, simulate
 
 from cineseq.config.prediction import Crossmodal
-from cineseq.errors import UserError
-from cineseq.generative.responders import MODELS_OWN, counterfactuals, report, separate
+from cineseq.generative.responders import report, separate
 from cineseq.generative.shares import SharesOptions
 from cineseq.io.paired import PairedData
 
@@ -60,10 +59,21 @@ def test_two_samples_a_class_are_replaced_by_fields_and_too_few_are_not_estimabl
     assert found.notes[0].startswith("Where replicates are fields: that the difference holds in other samples cannot")
     few = separate(data, "response", OPTIONS)
     assert few.differences.empty
-    assert few.notes[0].startswith("resistant and responder: not estimable: a class has 2 samples and 2 fields")
+    pair = "Not estimable: 1 of 1 pair of classes (resistant and responder): a class has 2 samples and 2 fields"
+    assert few.notes[0].startswith(pair)
     assert report(few)["lines"] == list(few.notes)
     one = separate(replace(data, obs=data.obs.assign(response="all")), "response", OPTIONS)
     assert one.notes == ("Not estimable: 'response' has 1 class.",)
+
+
+def test_many_pairs_that_are_not_estimable_are_one_sentence():
+    data = study(2, 1.0, samples=4)
+    obs = data.obs.assign(response=[f"family{k % 5}" for k in range(len(data.obs))], fov="1")
+    obs.loc[obs.index[::5], "sample"] = "alone"
+    found = separate(replace(data, obs=obs), "response", OPTIONS)
+    assert len([note for note in found.notes if "ot estimable" in note]) == 1
+    assert "Not estimable: 4 of 10 pairs of classes (family0 and family1; " in found.notes[0]
+    assert "; 1 more): " in found.notes[0]
 
 
 def test_genes_that_are_visible_in_shape_are_marked():
@@ -82,19 +92,3 @@ def test_genes_that_are_visible_in_shape_are_marked():
     told = report(found)
     assert told["numbers"]["resistant.responder.visible"] == 1
     assert "%) are visible in shape within fields" in told["lines"][-1]
-
-
-def test_counterfactuals_are_what_the_model_says_and_say_so():
-    classes, units = np.array(["a"] * 30 + ["b"] * 30, object), np.arange(60) % 6
-
-    def generate(labels: np.ndarray) -> np.ndarray:
-        noise = np.random.default_rng(1).normal(size=(60, 4, 2))
-        return noise + np.array([2.0, 0.0]) * (labels == "b")[:, None, None]
-
-    found = counterfactuals(generate, classes, units, ["x", "y"], to="b").set_index("name")
-    assert found.loc["x", "change"] == pytest.approx(2.0)
-    assert found.loc["y", "change"] == pytest.approx(0.0)
-    assert (found["cells"] == 30).all()
-    assert (found["note"] == MODELS_OWN).all()
-    with pytest.raises(UserError, match="no cell changes to class 'c'; name one of"):
-        counterfactuals(generate, classes, units, ["x", "y"], to="c")

@@ -14,11 +14,14 @@ from scipy import sparse
 import cineseq as cs
 from cineseq.config.prediction import Folds
 from cineseq.errors import UserError
+from cineseq.generative.direction import Direction, Modality, held_out
 from cineseq.generative.means import Learning
 from cineseq.generative.model import DIRECTIONS, FORMAT, GenerativeModel, _digest, load, save
+from cineseq.generative.samplers import BASELINES
 from cineseq.generative.study import Generated, GenerateOptions, generate_study, report
 from cineseq.io.adata import adata_of
 from cineseq.io.paired import PairedData
+from cineseq.prediction.crossval.folds import plan_folds
 
 GENES = 60
 OPTIONS = GenerateOptions(Folds(outer=3, inner=2), learning=Learning(("ridge", "kernel_ridge"), inner=2))
@@ -74,6 +77,33 @@ def test_every_direction_has_one_sampler_with_its_scores(found: Generated) -> No
     assert found.samplers["c2st"].between(0.4, 1).all()
     assert found.samplers["coverage_80"].between(0.6, 0.95).all()
     assert (found.samplers["coverage_95"] > found.samplers["coverage_80"]).all()
+
+
+def test_the_sampler_of_a_fold_is_chosen_without_its_cells(data: PairedData) -> None:
+    rng = np.random.default_rng(3)
+    y = rng.normal(size=(240, 4)) + data.morphology.to_numpy()[:, :1]
+    plan = plan_folds(data.obs, OPTIONS.folds)
+    names = (tuple("abcd"),)
+    scores = []
+    for held in (y, np.where((plan.fold == 0)[:, None], rng.exponential(9, y.shape), y)):
+        sides = {
+            "morphology": Modality((data.morphology.to_numpy(),), (tuple(data.morphology),), 5),
+            "expression": Modality((held,), names, 4),
+        }
+        direction = Direction.of(DIRECTIONS[0], sides, plan, np.zeros(240), OPTIONS.learning)
+        scores.append(held_out(direction, 0, BASELINES, 1))
+    assert scores[0].inner == scores[1].inner
+    assert scores[0].sampler == scores[1].sampler
+    assert scores[1].scores[scores[1].sampler]["c2st"] > scores[0].scores[scores[0].sampler]["c2st"] + 0.2
+
+
+def test_scores_of_the_choice_are_of_cells_that_did_not_choose(found: Generated) -> None:
+    rows = found.samplers.set_index(["direction", "sampler"])
+    for direction in DIRECTIONS:
+        own = rows.loc[direction]
+        assert own.drop(index="chosen").index[own.drop(index="chosen")["chosen"]].tolist()[0] in BASELINES
+        assert own["c2st"].drop("chosen").min() <= own.loc["chosen", "c2st"] <= own["c2st"].drop("chosen").max()
+        assert found.models[direction].card["c2st"] == own.loc["chosen", "c2st"]
 
 
 def test_generated_cells_carry_their_class_and_their_pair_and_shuffled_ones_do_not(found: Generated) -> None:

@@ -4,10 +4,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pandas as pd
-import pytest
 
-from cineseq.errors import UserError
-from cineseq.generative.timed import read_latents, read_timed
+from cineseq.generative.timed import read_timed
 
 CELLS = pd.Index(["s/f/1", "s/f/2"])
 
@@ -40,30 +38,3 @@ def test_frames_at_irregular_times_have_their_own_hours(tmp_path: Path) -> None:
 def test_without_times_or_images_there_are_no_rows(tmp_path: Path) -> None:
     assert read_timed([], paired()).empty
     assert read_timed(objects(tmp_path), paired(start_hours=[float("nan")] * 2, end_hours=[float("nan")] * 2)).empty
-
-
-def test_latents_follow_the_order_of_the_cells(tmp_path: Path) -> None:
-    path = tmp_path / "latents.tsv"
-    pd.DataFrame({"track_id": ["s/f/2", "s/f/1", "more"], "z": [2.0, 1.0, 9.0]}).to_csv(path, sep="\t", index=False)
-    assert read_latents("pca", CELLS) is None
-    assert read_latents(str(path), CELLS)["z"].tolist() == [1.0, 2.0]
-
-
-@pytest.mark.parametrize(
-    ("columns", "said"),
-    [
-        ({"cell": ["s/f/1", "s/f/2"], "z": [1, 2]}, "no column 'track_id'"),
-        ({"track_id": ["s/f/1"], "z": [1]}, "1 paired cell without a row, such as 's/f/2'"),
-        ({"track_id": ["s/f/1", "s/f/2", "s/f/2"], "z": [1, 2, 3]}, "cells with two rows, such as 's/f/2'"),
-        ({"track_id": ["s/f/1", "s/f/2"], "z": [1, None]}, "column 'z' of cell 's/f/2' is not a finite number"),
-    ],
-)
-def test_a_table_that_does_not_match_the_cells_is_refused(columns: dict, said: str, tmp_path: Path) -> None:
-    pd.DataFrame(columns).to_csv(tmp_path / "latents.csv", index=False)
-    with pytest.raises(UserError, match=said):
-        read_latents(str(tmp_path / "latents.csv"), CELLS)
-
-
-def test_a_representation_that_is_no_table_is_refused() -> None:
-    with pytest.raises(UserError, match=r"'X_scVI' is neither pca nor a table"):
-        read_latents("X_scVI", CELLS)

@@ -16,6 +16,7 @@ from cineseq.report.prediction_answers import contrast
 from cineseq.tables.contract import Table, empty
 from cineseq.tables.crossmodal import DIRECTIONS, VARIANCE_SUMMARY
 from cineseq.tables.expression import FUNCTION_BY_CLUSTER, MARKERS
+from cineseq.tables.generative import SHARES_SUMMARY
 from cineseq.tables.lineage import CONCORDANCE, LINEAGE_WARNINGS, STATE_BY_SISTER
 from cineseq.tables.prediction import (
     BEYOND_COVARIATES,
@@ -26,7 +27,7 @@ from cineseq.tables.prediction import (
     UNUSED_GROUPS,
 )
 
-QUESTIONS = ["function_genes", "clusters", "modalities", "sisters", "crossmodal"]
+QUESTIONS = ["function_genes", "clusters", "modalities", "sisters", "crossmodal", "generative"]
 
 
 def table(contract: Table, **columns: object) -> pd.DataFrame:
@@ -65,6 +66,16 @@ def states(odds: list[float], p: list[float], **more) -> pd.DataFrame:
     values |= {"informative": 60, "families": 90, "odds_ratio": odds, "low": np.array(odds) / 2, "p_value": p}
     values |= {"high": np.array(odds) * 2, "estimand": "odds ratio within field and birth time"}
     return table(STATE_BY_SISTER, **(values | more))
+
+
+def shares(share: float, low: float, q: float, unique: str = "found", direction: str = DIRECTIONS[0]) -> pd.DataFrame:
+    """Return shares of one direction within fields, by a linear model and beyond covariates, and between samples."""
+    found = "found" if low > 0.02 and q <= 0.05 else "none found"
+    rows = {"direction": direction, "estimand": ["within", "within", "between"], "level": "total", "target": "all"}
+    rows |= {"part": ["linear", "unique", "linear"], "share": [share, share / 2, 0.9], "low": [low, low / 2, 0.5]}
+    rows |= {"high": [share + 0.1, share, 0.99], "share_null": [0.02, np.nan, np.nan], "n": 300, "targets": 40}
+    rows |= {"p_value": [q, np.nan, np.nan], "q_value": [q, np.nan, np.nan], "found": [found, unique, None]}
+    return table(SHARES_SUMMARY, **rows)
 
 
 def summary(r2: list[float], p: list[float]) -> pd.DataFrame:
@@ -124,6 +135,7 @@ STRONG = Evidence(
         p_value=[0.01],
     ),
     crossmodal_summary=summary([0.03, 0.1], [0.005, 0.005]),
+    tables={"shares": shares(0.2, 0.1, 0.01)},
 )
 NULL = Evidence(
     performance=performance([-0.02, 0.01, 0.0], [0.7, 0.4, 0.5]),
@@ -131,6 +143,7 @@ NULL = Evidence(
     function_by_cluster=by_cluster(epsilon2=[0.015], eta2=0.3, p_value=0.4, q_value=0.4, verdict="unresolved"),
     states=states([1.1, 0.9], [0.5, 0.8]),
     crossmodal_summary=summary([-0.001, 0.001], [0.6, 0.4]),
+    tables={"shares": shares(-0.03, -0.1, 0.6)},
 )
 
 
@@ -212,6 +225,8 @@ def test_a_null_run_says_that_nothing_was_shown_and_that_this_proves_nothing():
     assert "does not show that there is no association" in found["modalities"].answer
     assert found["sisters"].answer.startswith("No state of survivors was shown")
     assert "was not shown to explain any of the variance of expression" in found["crossmodal"].answer
+    assert found["generative"].answer.startswith("That expression goes with morphology within fields, in held-out")
+    assert "What was not found is not shown to be absent." in found["generative"].answer
 
 
 def test_a_small_p_without_an_interval_above_the_null_explains_nothing():

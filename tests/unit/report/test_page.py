@@ -59,7 +59,7 @@ def test_a_page_of_nothing_has_a_title_and_says_what_was_not_run(tmp_path: Path)
     page, answers = render(tmp_path, settings={"run": "mine"})
     assert "<title>cineseq: mine</title>" in page
     assert page.count("<p>Not run.</p>") == 6
-    assert page.count("Not run: this run has no ") == 5
+    assert page.count("Not run: this run has no ") == 6
     assert answers["report"].endswith("index.html")
     assert [a["id"] for a in answers["answers"]] == [
         "function_genes",
@@ -67,6 +67,7 @@ def test_a_page_of_nothing_has_a_title_and_says_what_was_not_run(tmp_path: Path)
         "modalities",
         "sisters",
         "crossmodal",
+        "generative",
     ]
     assert not LOADED.findall(page)
     assert not LINKED.findall(page)
@@ -159,7 +160,7 @@ def test_show_answers_prints_the_path_and_a_line_per_answer(tmp_path: Path):
     _, answers = render(tmp_path)
     lines = show_answers.report_lines(tmp_path / "report/answers.json")
     assert lines[0] == f"Report: {answers['report']}"
-    assert len(lines) == 6
+    assert len(lines) == 7
     assert lines[1] == (
         "What is associated with function? Not run: this run has no prediction, which needs a function and counts or "
         "shape of the same cells."
@@ -297,7 +298,8 @@ def test_caveats_stand_by_the_answers_about_prediction(tmp_path):
     page, content = render(tmp_path, settings={"report": {"caveats": ["Genes were chosen on these <cells>."]}})
     told = {a["id"]: a["caveats"] for a in content["answers"]}
     said = ["Genes were chosen on these <cells>."]
-    assert told == {"function_genes": said, "modalities": said, "clusters": [], "sisters": [], "crossmodal": []}
+    bare = ("clusters", "sisters", "crossmodal", "generative")
+    assert told == {"function_genes": said, "modalities": said} | {name: [] for name in bare}
     assert page.count("<b>Note.</b> Genes were chosen on these &lt;cells&gt;.") == 2
 
 
@@ -305,6 +307,8 @@ def test_notices_say_what_a_reader_must_know():
     assert notices() == ""
     assert "[warning] The pixel size of some or all images is unknown" in notices(pixel_sizes={None, 0.5})
     assert "was not used for masks, morphology or embeddings" in notices(channels=Channels(function=["lipid"]))
+    pictured = notices(channels=Channels(function=["lipid"], allow_function_in=["pictures"]))
+    assert "[info] The function channel (lipid) was not used for masks, morphology or embeddings. It is in" in pictured
     assert "divided by its own sample" in notices(
         channels=Channels(function=["lipid"]), cells=Cells(scaling="per_sample")
     )

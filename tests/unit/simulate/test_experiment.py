@@ -273,7 +273,7 @@ def test_a_null_effect_changes_nothing_else(demo):
 
 
 def test_genes_go_with_shape_only_where_planted(demo, null):
-    wanted = {"shape_early": "trait_elongation", "shape_late": "trait_bright_texture"}
+    wanted = {"shape_early": "trait_elongation", "shape_late": "trait_bright_texture", "shape_size": "trait_size"}
     for experiment, low, high in ((demo, 0.55, 1.0), (null, 0.0, 0.2)):
         counts, cells = paired_counts(experiment)
         for group, trait in wanted.items():
