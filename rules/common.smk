@@ -1,5 +1,6 @@
 """Python functions for the rules; the other files of this folder contain only rules."""
 
+import functools
 import gc
 import logging
 import time
@@ -46,8 +47,17 @@ field_settings = STUDY.field_settings
 
 
 def code(script, templates=None):
-    """Return the fingerprint of the code that a rule runs, and of the templates that it fills in."""
-    return fingerprint(Path(workflow.source_path(f"../scripts/{script}")), templates)
+    """Return a function of wildcards for the fingerprint of the code that a rule uses, and of the templates it fills in.
+
+    A job then reads the code of its own step only.
+    """
+    path = Path(workflow.source_path(f"../scripts/{script}"))
+
+    @functools.cache
+    def of_code():
+        return fingerprint(path, templates)
+
+    return lambda wildcards: of_code()
 
 
 def content(*sources):
