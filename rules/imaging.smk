@@ -10,7 +10,7 @@ rule segment:
     """Segment the cells of every frame of one movie with cellpose."""
     input:
         movie="<results>/fov/{sample}/{fov}/movie.ome.tif",
-        model=STUDY.segmenter,
+        model=model(STUDY.segmenter),
     output:
         **outputs_of("segment"),
         report="<results>/reports/segment/{sample}@{fov}.json",
@@ -30,6 +30,7 @@ rule segment:
     params:
         settings=field_settings("channels", "segment"),
         _code=code("segment.py"),
+        _content=content(STUDY.segmenter),
     script:
         "../scripts/segment.py"
 

@@ -4,14 +4,17 @@ Snakemake's own triggers look at times: they do not see imported modules, nor a 
 These look at content and do.
 """
 
+import csv
 import hashlib
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cache
 from pathlib import Path
 
+from cineseq.errors import UserError
 from cineseq.files import digest
+from cineseq.io.text_files import BLANKS, opened, separator_of, stated_separator
 from cineseq.workflow.sample_sheet import MADE_BY_RULES
 from cineseq.workflow.used_code import Package
 
@@ -54,7 +57,7 @@ def fingerprint(script: Path, templates: str | None = None) -> str:
     return digest(b"".join(content))[:12]
 
 
-def content_of(names: Sequence[str]) -> dict[str, str]:
+def content_of(names: Sequence[str], sample: str = "", shared: Collection[str] = ()) -> dict[str, str]:
     """Return what tells the content of the user's files: twelve hexadecimal digits of sizes, ends and samples.
 
     Files that rules make, which Snakemake follows itself, are passed over. Planning must not read whole movies, so a
@@ -64,8 +67,42 @@ def content_of(names: Sequence[str]) -> dict[str, str]:
     ----------
     names
         Files and folders.
+    sample
+        The sample of the step; empty for a step on the whole study.
+    shared
+        Tables that several samples share, of which only the rows of the sample count, see :func:`rows_of`.
     """
-    return {name: _content(Path(name)) for name in names if not name.startswith(MADE_BY_RULES) and Path(name).exists()}
+    there = [name for name in names if not name.startswith(MADE_BY_RULES) and Path(name).exists()]
+    own = {name: rows_of(Path(name), sample) for name in there if sample and name in shared}
+    return {name: own.get(name) or _content(Path(name)) for name in there}
+
+
+def rows_of(path: Path, sample: str) -> str:
+    """Return twelve hexadecimal digits of the header of a table as text and of its rows of one sample, in order.
+
+    Empty where they cannot be told: the file is no text, or it has no column ``sample`` or no such row.
+    """
+    state = path.stat() if path.is_file() else None
+    return "" if state is None else _rows(path, (state.st_size, state.st_mtime_ns, state.st_ino)).get(sample, "")
+
+
+@cache
+def _rows(path: Path, state: tuple[int, ...]) -> dict[str, str]:  # noqa: ARG001 - tells one content from the next
+    try:
+        with opened(path, newline="") as stream:
+            first = next(stream, "")
+            header = next(stream, "") if stated_separator(first) else first
+            rows = csv.reader(stream, delimiter=stated_separator(first) or separator_of(header))
+            names = next(csv.reader([header], delimiter=stated_separator(first) or separator_of(header)), [])
+            at = [name.strip(BLANKS) for name in names].index("sample")
+            found: dict[str, hashlib._Hash] = {}
+            for row in rows:
+                sample = row[at].strip(BLANKS) if len(row) > at else ""
+                total = found.setdefault(sample, hashlib.sha256(repr(names).encode()))
+                total.update(repr(row).encode())
+    except (UserError, OSError, ValueError, EOFError, csv.Error):
+        return {}  # the step that reads it says what is wrong
+    return {sample: total.hexdigest()[:12] for sample, total in found.items()}
 
 
 def _content(path: Path) -> str:

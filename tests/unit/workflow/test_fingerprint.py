@@ -208,3 +208,21 @@ def test_every_rule_knows_the_content_of_the_files_of_the_user_that_it_reads() -
     for rule, files in read:
         told = rule.partition("_content=content(")[2]
         assert [name for name in files if name not in told] == [], rule.split(":")[0]
+
+
+def test_of_a_table_that_samples_share_only_own_rows_count(tmp_path: Path) -> None:
+    table = tmp_path / "cages.csv"
+
+    def content(text: str) -> list[str]:
+        table.write_text(text)
+        return [content_of([str(table)], sample, [str(table)])[str(table)] for sample in "st"]
+
+    s, t = content("sample,y\ns,1\nt,1\n")
+    assert content("sample,y\ns,1\nt,1\nu,1\n") == [s, t]
+    assert content("sample,y\nt,1\ns,1\n") == [s, t]
+    changed = content("sample,y\ns,1\nt,2\n")
+    assert changed[0] == s
+    assert changed[1] != t
+    assert content("sample,x\ns,1\nt,1\n")[0] != s, "the header counts"
+    whole = content("well,y\ns,1\nt,1\n")
+    assert whole[0] == whole[1] == content_of([str(table)])[str(table)]
