@@ -1,11 +1,12 @@
 """Python functions for the rules; the other files of this folder contain only rules."""
 
+import functools
 import gc
 import logging
 import time
 
 from cineseq.errors import UserError
-from cineseq.workflow.fingerprint import content_of, fingerprint
+from cineseq.workflow.fingerprint import content_of, fingerprint, rows_of
 from cineseq.workflow.products import products_of
 from cineseq.workflow.run_state import (
     note_machine,
@@ -25,6 +26,7 @@ from cineseq.workflow.targets import (
     steps_of,
 )
 from snakemake.exceptions import WorkflowError
+from snakemake.io import flag
 
 # Planning creates millions of objects that live until its end, so collecting garbage costs more than it frees.
 # This applies to Snakemake's own processes, not to the steps.
@@ -49,8 +51,17 @@ field_settings = STUDY.field_settings
 
 
 def code(script, templates=None):
-    """Return the fingerprint of the code that a rule runs, and of the templates that it fills in."""
-    return fingerprint(Path(workflow.source_path(f"../scripts/{script}")), templates)
+    """Return a function of wildcards for the fingerprint of the code that a rule uses, and of the templates it fills in.
+
+    A job then reads the code of its own step only.
+    """
+    path = Path(workflow.source_path(f"../scripts/{script}"))
+
+    @functools.cache
+    def of_code():
+        return fingerprint(path, templates)
+
+    return lambda wildcards: of_code()
 
 
 # How a step on a field runs, for ``cineseq.workflow.guard``. Snakemake's own processes on other machines do not know how
@@ -94,14 +105,35 @@ def say_set_aside():
 def content(*sources):
     """Return a function of wildcards that tells the content of the user's files, so that a replaced one is noticed.
 
-    It does not take the inputs of the job: Snakemake compares no parameter that is derived from them.
+    Of a table that several samples share, a step on one field sees the rows of its sample. The function does not take
+    the inputs of the job: Snakemake compares no parameter that is derived from them. Paths do not count.
     """
 
     def of(wildcards):
         names = [name for s in sources for name in (s(wildcards) if callable(s) else s)]
-        return content_of(names)
+        sample = getattr(wildcards, "sample", "")
+        return list(content_of(names, sample, STUDY.shared_tables).values())
 
     return of
+
+
+def given(names, sample=""):
+    """Mark files of the user whose content ``content`` tells whole, so that their dates and folders do not count.
+
+    These are files by absolute paths, such as models, of which the name counts, and tables that samples share. A large
+    file by a relative path keeps its date, which tells a change of few bytes.
+    """
+    shared = {n for n in names if n in STUDY.shared_tables and rows_of(Path(n), sample)}
+    marked = [ancient(n) if n in shared else n for n in names]
+    return [
+        flag(n, "sourcecache_entry", Path(n).name) if Path(n).is_absolute() else n
+        for n in marked
+    ]
+
+
+def model(names):
+    """Mark the file of a model: neither its date nor its folder counts, but its content."""
+    return given([ancient(n) if Path(n).is_absolute() else n for n in names])
 
 
 def say(lines):
@@ -117,9 +149,8 @@ def from_sheet(column):
     def files(wildcards):
         try:
             names = STUDY.files(wildcards.sample, wildcards.fov, column)
-            return present(
-                names, f"sample {wildcards.sample}, field {wildcards.fov}, {column}"
-            )
+            what = f"sample {wildcards.sample}, field {wildcards.fov}, {column}"
+            return given(present(names, what), wildcards.sample)
         except UserError as error:
             raise WorkflowError(str(error)) from None
 
@@ -131,7 +162,7 @@ def from_sheet_by_sample(column):
 
     def files(wildcards):
         try:
-            return STUDY.present_files(column)
+            return given(STUDY.present_files(column))
         except UserError as error:
             raise WorkflowError(str(error)) from None
 
@@ -143,7 +174,7 @@ def annotated(column):
 
     def files(wildcards):
         try:
-            return STUDY.training_files(column)
+            return given(STUDY.training_files(column))
         except UserError as error:
             raise WorkflowError(str(error)) from None
 

@@ -39,7 +39,7 @@ rule embed:
         movie="<results>/fov/{sample}/{fov}/movie.ome.tif",
         detections="<results>/fov/{sample}/{fov}/detections.parquet",
         tracks="<results>/fov/{sample}/{fov}/tracks.parquet",
-        model=STUDY.embedder,
+        model=model(STUDY.embedder),
     output:
         **outputs_of("embed"),
         report="<results>/reports/embed/{sample}@{fov}.json",
@@ -59,6 +59,7 @@ rule embed:
         settings=field_settings("channels", "features", "embed"),
         _code=code("embed.py"),
         _tries=tries("embed"),
+        _content=content(STUDY.embedder),
     script:
         "../scripts/embed.py"
 

@@ -10,7 +10,7 @@ rule segment:
     """Segment the cells of every frame of one movie with cellpose."""
     input:
         movie="<results>/fov/{sample}/{fov}/movie.ome.tif",
-        model=STUDY.segmenter,
+        model=model(STUDY.segmenter),
     output:
         **outputs_of("segment"),
         report="<results>/reports/segment/{sample}@{fov}.json",
@@ -32,6 +32,7 @@ rule segment:
         settings=field_settings("channels", "segment"),
         _code=code("segment.py"),
         _tries=tries("segment"),
+        _content=content(STUDY.segmenter),
     script:
         "../scripts/segment.py"
 

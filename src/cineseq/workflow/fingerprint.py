@@ -4,16 +4,19 @@ Snakemake's own triggers look at times: they do not see imported modules, nor a 
 These look at content and do.
 """
 
-import ast
+import csv
 import hashlib
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Sequence
 from functools import cache
 from pathlib import Path
 
+from cineseq.errors import UserError
 from cineseq.files import digest
+from cineseq.io.text_files import BLANKS, opened, separator_of, stated_separator
 from cineseq.workflow.sample_sheet import MADE_BY_RULES
+from cineseq.workflow.used_code import Package
 
 SOURCE = Path(__file__).resolve().parents[2]
 """Folder that contains the package."""
@@ -31,9 +34,10 @@ SETTLED = 2_000_000_000
 
 
 def fingerprint(script: Path, templates: str | None = None) -> str:
-    """Hash the syntax trees of a script and of every package module that it imports, directly or not.
+    """Hash the code that a script uses: its own, and each definition of the package that it reaches.
 
-    Comments, layout, docstrings and file times do not count.
+    Comments, layout, docstrings, file times, the version of the package and code that is not reached do not count; see
+    :mod:`cineseq.workflow.used_code` for the limits.
 
     Parameters
     ----------
@@ -47,63 +51,13 @@ def fingerprint(script: Path, templates: str | None = None) -> str:
     str
         Twelve hexadecimal digits.
     """
-    todo, seen = [script], set()
-    while todo:
-        path = todo.pop()
-        if path not in seen:
-            seen.add(path)
-            todo.extend(_module(path)[1])
-    content = [_module(path)[0].encode() for path in [script, *sorted(seen - {script})]]
+    used = Package(SOURCE, PACKAGE).used_by(script)
+    content = ["\0".join(map("\0".join, [(*place, text) for place, text in sorted(used.items())])).encode()]
     content += [path.read_bytes() for path in sorted((SOURCE / PACKAGE / templates).iterdir())] if templates else []
     return digest(b"".join(content))[:12]
 
 
-@cache
-def _module(path: Path) -> tuple[str, tuple[Path, ...]]:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    imports: set[Path] = set()
-    for node in _statements(tree):
-        imports.update(_imported(node))
-        _drop_docstring(node)
-    return ast.dump(tree), tuple(sorted(imports))
-
-
-def _statements(tree: ast.Module) -> Iterator[ast.AST]:
-    """Yield a module and its statements at any depth.
-
-    Expressions, which are most of the nodes, contain neither imports nor docstrings and are skipped for speed.
-    """
-    todo: list[ast.AST] = [tree]
-    while todo:
-        node = todo.pop()
-        yield node
-        for block in ("body", "orelse", "finalbody", "handlers", "cases"):
-            todo.extend(getattr(node, block, ()))
-
-
-def _imported(node: ast.AST) -> list[Path]:
-    names: list[str] = []
-    if isinstance(node, ast.Import):
-        names = [alias.name for alias in node.names]
-    elif isinstance(node, ast.ImportFrom) and node.module:
-        names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    found = []
-    for name in names:
-        if name.split(".")[0] == PACKAGE:
-            base = SOURCE / name.replace(".", "/")
-            found += [p for p in (base.with_suffix(".py"), base / "__init__.py") if p.is_file()]
-    return found
-
-
-def _drop_docstring(node: ast.AST) -> None:
-    body = getattr(node, "body", None)
-    if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and body and isinstance(body[0], ast.Expr):
-        value = body[0].value
-        if isinstance(value, ast.Constant) and isinstance(value.value, str):
-            node.body = body[1:] or [ast.Pass()]
-
-
-def content_of(names: Sequence[str]) -> dict[str, str]:
+def content_of(names: Sequence[str], sample: str = "", shared: Collection[str] = ()) -> dict[str, str]:
     """Return what tells the content of the user's files: twelve hexadecimal digits of sizes, ends and samples.
 
     Files that rules make, which Snakemake follows itself, are passed over. Planning must not read whole movies, so a
@@ -113,8 +67,42 @@ def content_of(names: Sequence[str]) -> dict[str, str]:
     ----------
     names
         Files and folders.
+    sample
+        The sample of the step; empty for a step on the whole study.
+    shared
+        Tables that several samples share, of which only the rows of the sample count, see :func:`rows_of`.
     """
-    return {name: _content(Path(name)) for name in names if not name.startswith(MADE_BY_RULES) and Path(name).exists()}
+    there = [name for name in names if not name.startswith(MADE_BY_RULES) and Path(name).exists()]
+    own = {name: rows_of(Path(name), sample) for name in there if sample and name in shared}
+    return {name: own.get(name) or _content(Path(name)) for name in there}
+
+
+def rows_of(path: Path, sample: str) -> str:
+    """Return twelve hexadecimal digits of the header of a table as text and of its rows of one sample, in order.
+
+    Empty where they cannot be told: the file is no text, or it has no column ``sample`` or no such row.
+    """
+    state = path.stat() if path.is_file() else None
+    return "" if state is None else _rows(path, (state.st_size, state.st_mtime_ns, state.st_ino)).get(sample, "")
+
+
+@cache
+def _rows(path: Path, state: tuple[int, ...]) -> dict[str, str]:  # noqa: ARG001 - tells one content from the next
+    try:
+        with opened(path, newline="") as stream:
+            first = next(stream, "")
+            header = next(stream, "") if stated_separator(first) else first
+            rows = csv.reader(stream, delimiter=stated_separator(first) or separator_of(header))
+            names = next(csv.reader([header], delimiter=stated_separator(first) or separator_of(header)), [])
+            at = [name.strip(BLANKS) for name in names].index("sample")
+            found: dict[str, hashlib._Hash] = {}
+            for row in rows:
+                sample = row[at].strip(BLANKS) if len(row) > at else ""
+                total = found.setdefault(sample, hashlib.sha256(repr(names).encode()))
+                total.update(repr(row).encode())
+    except (UserError, OSError, ValueError, EOFError, csv.Error):
+        return {}  # the step that reads it says what is wrong
+    return {sample: total.hexdigest()[:12] for sample, total in found.items()}
 
 
 def _content(path: Path) -> str:

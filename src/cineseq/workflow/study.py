@@ -160,6 +160,11 @@ class Study:
         """Return the files of one column, once per sample, in order."""
         return [name for _, names in self._by_name(column) for name in names]
 
+    @cached_property
+    def shared_tables(self) -> frozenset[str]:
+        """The files of columns that may hold several samples."""
+        return frozenset(name for column in SHARED_PATHS for name in self.sample_files(column))
+
     def present_files(self, column: str) -> list[str]:
         """Return the files of one column, in order: once per sample, or each once if a file may have several samples.
 
@@ -267,11 +272,11 @@ class Study:
     def field_settings(self, *sections: str, metadata: bool = False) -> Callable[[Any], dict[str, Any]]:
         """Return a function of wildcards that adds the field of view to :meth:`settings`.
 
-        The sheet's own columns are in it only if asked for, so that a new column repeats no step that it does not
-        concern.
+        What describes the cells (condition, replicate and the sheet's own columns) is in it only if asked for, so that
+        a renamed condition or a new column repeats no step that it does not concern.
         """
         shared = self.settings(*sections)
-        without = set() if metadata else {"metadata"}
+        without = set() if metadata else {"condition", "replicate", "metadata"}
 
         def with_field(wildcards: Any) -> dict[str, Any]:
             identity = self.entry(wildcards.sample, wildcards.fov).identity

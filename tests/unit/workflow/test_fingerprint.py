@@ -13,16 +13,19 @@ from hypothesis import strategies as st
 from cineseq.workflow import fingerprint
 from cineseq.workflow import fingerprint as fingerprint_module
 from cineseq.workflow.fingerprint import content_of
+from cineseq.workflow.used_code import Package, forget
 
 ROOT = Path(__file__).resolve().parents[3]
 FILES = {
     "step.py": '"""A step."""\nimport numpy\nfrom pack.area import tool\n\n\ndef main():\n    tool.work()\n',
     "other.py": "import json\n",
-    "lazy.py": "def main():\n    import pack.shared\n",
+    "lazy.py": "def main():\n    import pack.shared\n    return pack.shared.ONE\n",
     "pack/__init__.py": "",
     "pack/area/__init__.py": "",
     "pack/area/tool.py": '"""Tool."""\nfrom pack.shared import ONE\n\n\ndef work():\n    """Work."""\n    return ONE\n',
-    "pack/shared.py": "ONE = 1\n",
+    "pack/shared.py": "ONE = 1\n\n\ndef unused():\n    return 3\n",
+    "pack/whole.py": "from pack import shared\n\n\ndef main():\n    return vars(shared)\n",
+    "pack/named.py": "from importlib import import_module\n\n\ndef main(x):\n    import_module(f'pack.area.{x}')\n",
     "pack/unused.py": "TWO = 2\n",
     "pack/templates/page.html": "<p>",
 }
@@ -36,14 +39,14 @@ def scripts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / name).write_text(text)
     monkeypatch.setattr(fingerprint, "SOURCE", tmp_path)
     monkeypatch.setattr(fingerprint, "PACKAGE", "pack")
-    fingerprint._module.cache_clear()
+    forget()
     return tmp_path
 
 
 def after(folder: Path, name: str, text: str, script: str = "step.py", templates: str | None = None) -> str:
     """Return the fingerprint of a script after a file was changed."""
     (folder / name).write_text(text)
-    fingerprint._module.cache_clear()
+    forget()
     return fingerprint.fingerprint(folder / script, templates)
 
 
@@ -61,6 +64,10 @@ def test_a_fingerprint_is_twelve_hexadecimal_digits(scripts: Path) -> None:
         ("step.py", '"""Another docstring."""\n' + FILES["step.py"].split("\n", 1)[1]),
         ("pack/area/tool.py", "from pack.shared import ONE\n\n\ndef work():\n    '''Works.'''\n    return (ONE)\n"),
         ("pack/unused.py", "TWO = 3\n"),
+        ("pack/shared.py", "ONE = 1\n\n\ndef unused():\n    return 4\n"),
+        ("pack/shared.py", 'import json\n\nONE = 1\n"""One."""\n'),
+        ("pack/shared.py", "__version__ = '2'\nONE = 1\n"),
+        ("pack/area/__init__.py", "import pack.unused\n"),
         ("other.py", "import yaml\n"),
     ],
 )
@@ -75,7 +82,10 @@ def test_looks_do_not_count(name: str, text: str, scripts: Path) -> None:
         ("pack/area/tool.py", FILES["pack/area/tool.py"].replace("return ONE", "return -ONE")),
         ("pack/shared.py", "ONE = 2\n"),
         ("pack/shared.py", "ONE = '1'\n"),
-        ("pack/area/__init__.py", "import pack.unused\n"),
+        ("pack/shared.py", "TWO = 1\nONE = TWO\n"),
+        ("pack/area/__init__.py", "print(1)\n"),
+        ("pack/area/tool.py", FILES["pack/area/tool.py"].replace("def", "ONE = 2\n\n\ndef")),
+        ("pack/area/tool.py", FILES["pack/area/tool.py"].replace("pack.shared", "numpy")),
     ],
 )
 def test_what_the_code_does_counts(name: str, text: str, scripts: Path) -> None:
@@ -113,9 +123,25 @@ def test_comments_and_empty_lines_anywhere(
     assert fingerprint.fingerprint(folder / "noted.py") == fingerprint.fingerprint(folder / "plain.py")
 
 
-def test_a_change_in_a_shared_module_reaches_its_steps() -> None:
-    seen = {path.name for path in fingerprint._module(ROOT / "scripts" / "morphology.py")[1]}
-    assert "step.py" in seen
+@pytest.mark.parametrize(
+    ("script", "name", "text"),
+    [
+        ("pack/whole.py", "pack/shared.py", "ONE = 1\n\n\ndef unused():\n    return 4\n"),
+        ("pack/named.py", "pack/area/tool.py", "def work():\n    return 5\n"),
+    ],
+)
+def test_a_module_that_is_used_as_a_whole_or_by_a_text_counts_whole(
+    script: str, name: str, text: str, scripts: Path
+) -> None:
+    before = fingerprint.fingerprint(scripts / script)
+    assert before != after(scripts, name, text, script)
+
+
+def test_a_change_of_shared_code_reaches_the_steps_that_use_it() -> None:
+    package = Package(ROOT / "src", "cineseq")
+    used = package.used_by(ROOT / "scripts" / "morphology.py")
+    assert ("/workflow/step.py", "run") in used
+    assert ("/workflow/study.py", "open_study") not in used
     steps = list((ROOT / "scripts").glob("*.py"))
     assert len({fingerprint.fingerprint(path) for path in steps}) == len(steps)
 
@@ -182,3 +208,21 @@ def test_every_rule_knows_the_content_of_the_files_of_the_user_that_it_reads() -
     for rule, files in read:
         told = rule.partition("_content=content(")[2]
         assert [name for name in files if name not in told] == [], rule.split(":")[0]
+
+
+def test_of_a_table_that_samples_share_only_own_rows_count(tmp_path: Path) -> None:
+    table = tmp_path / "cages.csv"
+
+    def content(text: str) -> list[str]:
+        table.write_text(text)
+        return [content_of([str(table)], sample, [str(table)])[str(table)] for sample in "st"]
+
+    s, t = content("sample,y\ns,1\nt,1\n")
+    assert content("sample,y\ns,1\nt,1\nu,1\n") == [s, t]
+    assert content("sample,y\nt,1\ns,1\n") == [s, t]
+    changed = content("sample,y\ns,1\nt,2\n")
+    assert changed[0] == s
+    assert changed[1] != t
+    assert content("sample,x\ns,1\nt,1\n")[0] != s, "the header counts"
+    whole = content("well,y\ns,1\nt,1\n")
+    assert whole[0] == whole[1] == content_of([str(table)])[str(table)]

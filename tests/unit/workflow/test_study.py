@@ -271,14 +271,10 @@ def test_settings_are_plain_and_name_the_field(tmp_path: Path) -> None:
     found = study(tmp_path, IMAGES, inputs={"pixel_size_um": 0.5})
     told = found.field_settings("inputs")(SimpleNamespace(sample="b", fov="f1"))
     assert set(told) == {"inputs", "field"}
-    assert told["field"] == {
-        "sample": "b",
-        "fov": "f1",
-        "condition": "high",
-        "replicate": "",
-        "frame_step": 1,
-        "series": "",
-    }
+    facts = {"sample": "b", "fov": "f1", "frame_step": 1, "series": ""}
+    assert told["field"] == facts
+    described = found.field_settings(metadata=True)(SimpleNamespace(sample="b", fov="f1"))["field"]
+    assert described == facts | {"condition": "high", "replicate": "", "metadata": []}
     assert told["inputs"]["pixel_size_um"] == 0.5
     assert found.settings("seed") == {"seed": 1}
     assert list(found.settings("track", "inputs")) == ["track", "inputs"]
