@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from cineseq.statistics.streams import stream
-from cineseq.text import count, number
+from cineseq.text import count
 
 if TYPE_CHECKING:
     from cineseq.generative.direction import Direction, Learned
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 SAMPLES = 20
 """Samples of a cell under each class."""
-FEWEST_NAMED = 10
-"""Fewest genes or features of which a correlation is said."""
 
 KEYS = ["class_from", "class_to", "unit"]
 ROWS = ("direction", "class_from", "class_to", "name", "change", "observed", "separates", "cells", "note")
@@ -117,18 +115,19 @@ def report(table: pd.DataFrame, column: str | None) -> dict[str, Any]:
         kind = "gene" if str(direction).endswith("expression") else "feature"
         apart = rows[rows["separates"].fillna(value=False).astype(bool)]
         alike = int((np.sign(apart["change"]) == np.sign(apart["observed"])).sum())
-        key = f"{direction}.{start}.{end}"
-        text = (
-            f"Counterfactuals, {start} to {end}: the root mean square of the change of {count(len(rows), kind)} is "
-            f"{number(float(np.sqrt(np.square(rows['change']).mean())))} sd; {count(alike)} of "
-            f"{count(len(apart), kind)} that separate the classes change in the same direction"
-        )
-        numbers |= {f"{key}.separate": len(apart), f"{key}.same_direction": alike}
-        if len(rows) >= FEWEST_NAMED and rows["observed"].std() > 0 and rows["change"].std() > 0:
-            numbers[f"{key}.correlation"] = float(np.corrcoef(rows["change"], rows["observed"])[0, 1])
+        numbers |= {
+            f"{direction}.{start}.{end}.separate": len(apart),
+            f"{direction}.{start}.{end}.same_direction": alike,
+            f"{direction}.{start}.{end}.root_mean_square": float(np.sqrt(np.square(rows["change"]).mean())),
+        }
+        text = f"Counterfactuals, {start} to {end}: "
+        if len(apart):
             text += (
-                f"; the correlation with all observed differences is {number(numbers[f'{key}.correlation'])}, of cells "
-                "that the model has partly seen"
+                f"{count(alike)} of {count(len(apart), kind)} that separate the classes change in the same direction"
+            )
+        else:
+            text += (
+                f"no {kind} of {count(len(rows))} separates the classes, so that changes may be chance that was learned"
             )
         lines.append(f"{text}.")
     return {"lines": [*lines, MODELS_OWN], "numbers": numbers}

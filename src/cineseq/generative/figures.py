@@ -243,8 +243,10 @@ def draw_counterfactuals(table: pd.DataFrame, path: Path) -> None:
     """Draw the generated change of each gene and feature against the observed difference, one panel a direction.
 
     ``table`` is as :data:`cineseq.tables.generative.COUNTERFACTUALS`; of each two classes the first order is drawn.
+    Filled and named are those that separate the classes by replicates.
     """
     own = table[table["class_from"].astype(str) < table["class_to"].astype(str)] if len(table) else table
+    own = own.assign(change_size=own["change"].astype(float).abs())
     directions = list(dict.fromkeys(own["direction"]))
     with figure(path, 4.8 * max(len(directions), 1), 4) as drawn:
         panels = drawn.subplots(1, max(len(directions), 1), squeeze=False)[0]
@@ -256,9 +258,13 @@ def draw_counterfactuals(table: pd.DataFrame, path: Path) -> None:
             own_colours = colours([f"{start} to {end}" for (start, end), _ in pairs])
             for (start, end), rows in pairs:
                 colour = own_colours[f"{start} to {end}"]
-                axes.plot(rows["observed"], rows["change"], ".", color=colour, ms=4, label=f"{start} to {end}")
-                for _, row in rows.loc[rows["change"].abs().nlargest(LABELLED).index].iterrows():
-                    axes.annotate(str(row["name"]), (row["observed"], row["change"]), fontsize=6)
+                apart = rows["separates"].fillna(value=False).astype(bool)
+                for own_rows, face in ((rows[~apart], "white"), (rows[apart], colour)):
+                    axes.plot(own_rows["observed"], own_rows["change"], "o", color=colour, mfc=face, ms=3, mew=0.6)
+                axes.plot([], [], "o", color=colour, ms=3, label=f"{start} to {end}; {int(apart.sum())} separate")
+                for _, row in rows[apart].nlargest(LABELLED, "change_size").iterrows():
+                    name = str(row["name"]).removeprefix("morphology_")
+                    axes.annotate(name, (row["observed"], row["change"]), fontsize=6)
             axes.axline((0, 0), slope=1, color=GREY, ls="--", lw=0.8)
             axes.axhline(0, color=GREY, lw=0.5)
             axes.set_xlabel("observed difference of the classes (sd)")

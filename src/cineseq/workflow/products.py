@@ -296,7 +296,8 @@ PRODUCTS: tuple[Product, ...] = (
             "Change of the same cells generated under another class, beside observed differences",
             name="counterfactual_figure",
             caption="The model's, not measured: held-out cells with the same values of the other modality under "
-                    "another class. The dashed line is where the change is the whole observed difference."),
+                    "another class. Filled: separate the classes by replicates; the others may be chance that was "
+                    "learned. The dashed line is where the change is the whole observed difference."),
     Product("generative/shares.svg", "study", None, "generate", "generative",
             "Parts of the variance of each modality", name="shares_figure",
             caption="Shares of the variance within fields in held-out groups, with 95 % intervals; filled where found. "

@@ -98,9 +98,10 @@ def test_changes_stand_beside_observed_differences_and_say_that_they_are_the_mod
     said = report(table, found.changed)
     assert said["lines"][-1] == MODELS_OWN
     assert said["lines"][0].startswith("Counterfactuals, control to drug: ")
-    assert said["numbers"][f"{TO_EXPRESSION}.control.drug.correlation"] > 0.9
     separate_genes = said["numbers"][f"{TO_EXPRESSION}.control.drug.separate"]
     assert said["numbers"][f"{TO_EXPRESSION}.control.drug.same_direction"] >= 0.9 * separate_genes >= 8
+    chance = report(table.assign(separates=False), found.changed)["lines"][0]
+    assert chance.startswith("Counterfactuals, control to drug: no gene of 40 separates the classes, so that")
     nothing = beside_observed(found.counterfactuals, apart.iloc[:0])
     assert report(nothing, "condition")["lines"][0].startswith("Counterfactuals are not estimable: ")
 
