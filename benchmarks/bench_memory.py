@@ -117,6 +117,8 @@ def arguments(step: str, film: Path, out: Path) -> list[str]:
             "uncertain": listed,
             "strips": out / "strips",
             "page": out / "curation.html",
+            "cell_strips": out / "cell_strips",
+            "crops": out / "crops.npz",
         },
         "collect_uncertain": {"tables": listed, "uncertain": out / "uncertain.tsv"},
         "import_tracks": {"external": geff, **masks, **again, "events": out / f"{step}_events.parquet", **report},

@@ -25,6 +25,7 @@ EXPECTED = {
             "import_point_tracks",
             "export_tracks",
             "summarise_tracks",
+            "list_fields",
             "collect_cells",
             "describe_fates",
             "compare_sisters",

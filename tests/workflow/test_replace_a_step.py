@@ -32,7 +32,7 @@ def replaced(small: Project) -> Path:
     """Return the folder of the small study with the Snakefile and the script of the documentation."""
     folder = small.folder
     (folder / "config").mkdir()
-    (folder / "config/config.yaml").write_text(yaml.safe_dump(small.settings))
+    (folder / "config/config.yaml").write_text(yaml.safe_dump(small.settings | {"run": "small"}))
     (folder / "Snakefile").write_text(SNAKEFILE.replace("/path/to/cineseq", str(ROOT)))
     (folder / "nearest.py").write_text(SCRIPT)
     return folder

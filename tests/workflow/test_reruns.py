@@ -16,6 +16,7 @@ DOWNSTREAM_OF_TRACKS = {
     "score_function",
     "summarise_tracks",
     "collect_cells",
+    "list_fields",
 }
 
 

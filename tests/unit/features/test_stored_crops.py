@@ -54,7 +54,7 @@ def test_the_function_channel_is_in_no_crop_unless_it_is_allowed(
 ) -> None:
     paths = Field(tmp_path).write()
     write_table(empty(EVENTS), tmp_path / "events.parquet", EVENTS)
-    made = {name: tmp_path / name for name in ("picture", "quality", "uncertain", "strips", "page")}
+    made = {name: tmp_path / name for name in ("picture", "quality", "uncertain", "strips", "page", "cell_strips")}
     made |= {"picture": tmp_path / "overview.png", "crops": tmp_path / "crops.npz"}
     settings = draw_field.Settings(channels=Channels(function=["lipid"], allow_function_in=allowed))
     draw_field.main(**paths, events=tmp_path / "events.parquet", **made, settings=settings)
