@@ -18,6 +18,7 @@ DOWNSTREAM_OF_TRACKS = {
     "collect_cells",
     "list_fields",
 }
+NOT_OF_TRACKING = {"score_function", "summarise_tracks", "collect_cells", "list_fields"}
 
 
 def test_a_run_and_what_re_runs_it(small: Project) -> None:
@@ -52,7 +53,7 @@ def test_an_edit_re_runs_the_tracking_of_its_field_only(small: Project) -> None:
     small.snakemake("tracking")
     edits.write_text("action,frame,cell\ndeath,2,1\n")
     planned = small.planned("tracking")
-    assert planned - {"tracking"} == DOWNSTREAM_OF_TRACKS - {"score_function", "summarise_tracks", "collect_cells"}
+    assert planned - {"tracking"} == DOWNSTREAM_OF_TRACKS - NOT_OF_TRACKING
     said = small.snakemake("tracking")
     assert "fov=b" not in said
     report = json.loads((small.folder / "results/small/reports/track/s@a.json").read_text())
